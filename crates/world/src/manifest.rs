@@ -1,0 +1,144 @@
+//! A world as named files of lines, with their hashes; the same on disk and in memory.
+
+use crate::{Language, World, WorldConfig};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::io;
+
+/// One file of a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The base mix.
+    Base,
+    /// A language's general corpus.
+    General(Language),
+    /// The ability corpus, in English.
+    Ability,
+    /// A language's held-out general text.
+    HeldOut(Language),
+    /// A language's validation problems.
+    Validation(Language),
+    /// A language's test problems.
+    Test(Language),
+    /// The tokenizer.
+    Tokenizer,
+    /// The tokenizer's special tokens, for `transformers`.
+    TokenizerConfig,
+}
+
+/// What is known of one file of a world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Its path in the world's folder, with `/`.
+    pub path: String,
+    /// Its lines of JSONL; 1 for a file that is one JSON object.
+    pub records: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, 64 hex digits.
+    pub sha256: String,
+}
+
+/// `world.json`: how a world was made, and what came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The configuration.
+    pub config: WorldConfig,
+    /// Tokens in the vocabulary, the special ones included.
+    pub vocabulary: u32,
+    /// Every file but this one.
+    pub files: Vec<FileRecord>,
+}
+
+impl Part {
+    /// Every file, in the order of the manifest.
+    pub fn all() -> Vec<Self> {
+        let each = |part: fn(Language) -> Self| Language::ALL.map(part);
+        let mut parts = vec![Self::Base];
+        parts.extend(each(Self::General));
+        parts.push(Self::Ability);
+        parts.extend(each(Self::HeldOut));
+        parts.extend(each(Self::Validation));
+        parts.extend(each(Self::Test));
+        parts.extend([Self::Tokenizer, Self::TokenizerConfig]);
+        parts
+    }
+
+    /// The path in the world's folder, such as `general/es.jsonl`.
+    pub fn path(self) -> String {
+        match self {
+            Self::Base => "base.jsonl".into(),
+            Self::General(language) => format!("general/{language}.jsonl"),
+            Self::Ability => "ability/en.jsonl".into(),
+            Self::HeldOut(language) => format!("heldout/{language}.jsonl"),
+            Self::Validation(language) => format!("validation/{language}.jsonl"),
+            Self::Test(language) => format!("test/{language}.jsonl"),
+            Self::Tokenizer => "tokenizer.json".into(),
+            Self::TokenizerConfig => "tokenizer_config.json".into(),
+        }
+    }
+}
+
+impl World {
+    /// The manifest: every file is made and hashed, nothing is kept.
+    pub fn manifest(&self) -> Manifest {
+        let record = |part| self.put(part, &mut io::sink()).expect("a sink takes everything");
+        self.manifest_of(Part::all().into_iter().map(record).collect())
+    }
+
+    /// The manifest with these files.
+    pub(crate) fn manifest_of(&self, files: Vec<FileRecord>) -> Manifest {
+        Manifest { config: self.config().clone(), vocabulary: self.vocabulary().len() as u32, files }
+    }
+
+    /// Writes one file to `out` and says what it wrote.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn put(&self, part: Part, out: &mut impl io::Write) -> io::Result<FileRecord> {
+        let mut file = Hashed { out, hash: Sha256::new(), bytes: 0 };
+        let records = match part {
+            Part::Base => file.lines(self.base()),
+            Part::General(language) => file.lines(self.general(language)),
+            Part::Ability => file.lines(self.ability()),
+            Part::HeldOut(language) => file.lines(self.heldout(language)),
+            Part::Validation(language) => file.lines(self.validation(language)),
+            Part::Test(language) => file.lines(self.test(language)),
+            Part::Tokenizer => file.put(self.tokenizer_json().as_bytes()).map(|()| 1),
+            Part::TokenizerConfig => file.put(self.tokenizer_config_json().as_bytes()).map(|()| 1),
+        }?;
+        Ok(FileRecord { path: part.path(), records, bytes: file.bytes, sha256: hex(&file.hash.finalize()) })
+    }
+}
+
+/// A file being written: counts and hashes what passes.
+struct Hashed<'a, W> {
+    out: &'a mut W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W: io::Write> Hashed<'_, W> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.out.write_all(bytes)
+    }
+
+    /// Writes one line of JSON for each item; returns how many.
+    fn lines(&mut self, items: impl IntoIterator<Item = impl Serialize>) -> io::Result<u64> {
+        let mut count = 0;
+        for item in items {
+            let mut line = serde_json::to_vec(&item)?;
+            line.push(b'\n');
+            self.put(&line)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// Lower-case hex digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
