@@ -1,0 +1,144 @@
+//! Stored bytes ↔ numbers: exact widening, and rounding to nearest, ties to even.
+//!
+//! The results are the same bytes on every host, NaN included: a NaN is written as its dtype's one canonical NaN.
+
+use half::{bf16, f16};
+
+use crate::{Dtype, Error, dtype};
+
+/// Widens stored floats to f64, exactly. `bytes` must be as many elements as `out`.
+///
+/// Fails with [`Error::NotFloat`] or [`Error::BufferMismatch`].
+pub fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f64]) -> Result<(), Error> {
+    check(dtype, bytes, out.len())?;
+    match dtype {
+        Dtype::F64 => fill(bytes, out, f64::from_le_bytes),
+        Dtype::F32 => fill(bytes, out, |b| f64::from(f32::from_le_bytes(b))),
+        Dtype::F16 => fill(bytes, out, |b| f16::from_le_bytes(b).to_f64()),
+        _ => fill(bytes, out, |b| f64::from(bf16_to_f32(b))),
+    }
+    Ok(())
+}
+
+/// Decodes stored floats to f32: exact for F32, F16 and BF16, rounded for F64.
+///
+/// Fails with [`Error::NotFloat`] or [`Error::BufferMismatch`].
+pub fn decode_f32(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, Error> {
+    let mut out = vec![0.0; bytes.len() / dtype::bytes_per_element(dtype)];
+    check(dtype, bytes, out.len())?;
+    match dtype {
+        Dtype::F64 => fill(bytes, &mut out, |b| f64::from_le_bytes(b) as f32),
+        Dtype::F32 => fill(bytes, &mut out, f32::from_le_bytes),
+        Dtype::F16 => fill(bytes, &mut out, |b| f16::from_le_bytes(b).to_f32()),
+        _ => fill(bytes, &mut out, bf16_to_f32),
+    }
+    Ok(out)
+}
+
+/// Rounds f64 → f32 → stored dtype (F64 is stored as it is) and APPENDS the bytes to `out`.
+///
+/// Fails with [`Error::NotFloat`].
+pub fn narrow(dtype: Dtype, values: &[f64], out: &mut Vec<u8>) -> Result<(), Error> {
+    match dtype {
+        Dtype::F64 => append(values, out, |x| if x.is_nan() { NAN_F64 } else { x.to_bits() }.to_le_bytes()),
+        Dtype::F32 => append(values, out, |x| f32_bits(x as f32).to_le_bytes()),
+        Dtype::F16 => append(values, out, |x| f16_bits(x as f32).to_le_bytes()),
+        Dtype::BF16 => append(values, out, |x| bf16_bits(x as f32).to_le_bytes()),
+        _ => return Err(not_float(dtype)),
+    }
+    Ok(())
+}
+
+/// Rounds f32 → stored dtype and APPENDS the bytes to `out`.
+///
+/// Fails with [`Error::NotFloat`].
+pub fn encode_f32(dtype: Dtype, values: &[f32], out: &mut Vec<u8>) -> Result<(), Error> {
+    match dtype {
+        Dtype::F64 => {
+            append(values, out, |x| if x.is_nan() { NAN_F64 } else { f64::from(x).to_bits() }.to_le_bytes())
+        }
+        Dtype::F32 => append(values, out, |x| f32_bits(x).to_le_bytes()),
+        Dtype::F16 => append(values, out, |x| f16_bits(x).to_le_bytes()),
+        Dtype::BF16 => append(values, out, |x| bf16_bits(x).to_le_bytes()),
+        _ => return Err(not_float(dtype)),
+    }
+    Ok(())
+}
+
+/// Stored floats of one dtype as bytes of another.
+pub(crate) fn recode(from: Dtype, bytes: &[u8], to: Dtype) -> Result<Vec<u8>, Error> {
+    let mut values = vec![0.0; bytes.len() / dtype::bytes_per_element(from)];
+    widen(from, bytes, &mut values)?;
+    let mut out = Vec::new();
+    narrow(to, &values, &mut out)?;
+    Ok(out)
+}
+
+/// Index of the first NaN or infinity among stored floats; `None` where there is none, or the dtype is no float.
+pub fn first_non_finite(dtype: Dtype, bytes: &[u8]) -> Option<usize> {
+    match dtype {
+        Dtype::F64 => position(bytes, |b: [u8; 8]| !f64::from_le_bytes(b).is_finite()),
+        Dtype::F32 => position(bytes, |b: [u8; 4]| !f32::from_le_bytes(b).is_finite()),
+        Dtype::F16 => position(bytes, |b: [u8; 2]| !f16::from_le_bytes(b).is_finite()),
+        Dtype::BF16 => position(bytes, |b: [u8; 2]| !bf16::from_le_bytes(b).is_finite()),
+        _ => None,
+    }
+}
+
+const NAN_F64: u64 = 0x7ff8_0000_0000_0000;
+const NAN_F32: u32 = 0x7fc0_0000;
+const NAN_F16: u16 = 0x7e00;
+const NAN_BF16: u16 = 0x7fc0;
+
+fn f32_bits(x: f32) -> u32 {
+    if x.is_nan() { NAN_F32 } else { x.to_bits() }
+}
+
+fn f16_bits(x: f32) -> u16 {
+    if x.is_nan() { NAN_F16 } else { f16::from_f32(x).to_bits() }
+}
+
+/// Adds just under half a unit in the last kept place, or exactly half where the kept part is odd.
+fn bf16_bits(x: f32) -> u16 {
+    if x.is_nan() {
+        return NAN_BF16;
+    }
+    let bits = x.to_bits();
+    ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) as u16
+}
+
+fn bf16_to_f32(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+fn not_float(dtype: Dtype) -> Error {
+    Error::NotFloat { name: format!("dtype {dtype}") }
+}
+
+fn check(dtype: Dtype, bytes: &[u8], elements: usize) -> Result<(), Error> {
+    if !dtype::is_float(dtype) {
+        return Err(not_float(dtype));
+    }
+    if elements.checked_mul(dtype::bytes_per_element(dtype)) != Some(bytes.len()) {
+        return Err(Error::BufferMismatch { dtype, elements, found: bytes.len() });
+    }
+    Ok(())
+}
+
+fn fill<const N: usize, T>(bytes: &[u8], out: &mut [T], decode: impl Fn([u8; N]) -> T) {
+    let (elements, _) = bytes.as_chunks::<N>();
+    for (to, from) in out.iter_mut().zip(elements) {
+        *to = decode(*from);
+    }
+}
+
+fn append<const N: usize, T: Copy>(values: &[T], out: &mut Vec<u8>, encode: impl Fn(T) -> [u8; N]) {
+    out.reserve(values.len() * N);
+    for &value in values {
+        out.extend_from_slice(&encode(value));
+    }
+}
+
+fn position<const N: usize>(bytes: &[u8], test: impl Fn([u8; N]) -> bool) -> Option<usize> {
+    bytes.as_chunks::<N>().0.iter().position(|&element| test(element))
+}
