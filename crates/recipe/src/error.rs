@@ -4,15 +4,127 @@
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RecipeError {
     /// The text is not YAML or JSON, or a value has the wrong type.
-    #[error("the recipe cannot be read{}: {message}", at(*line))]
+    #[error("the recipe cannot be read{}: {message}", at(*.line))]
     Malformed {
-        /// Where, counted from 1.
+        /// The line, counted from 1, where the format has lines.
         line: Option<u64>,
-        /// What the parser said.
+        /// What the parser said, on one line.
         message: String,
+    },
+    /// A key that recipes do not have.
+    #[error("unknown key `{key}` in {section}{}: {}", at(*.line), instead(*.suggestion, .known))]
+    UnknownKey {
+        /// The key as written.
+        key: String,
+        /// Where it stands: `the recipe`, `parameters`, …
+        section: &'static str,
+        /// The line, counted from 1, where the format has lines.
+        line: Option<u64>,
+        /// The nearest key that exists there.
+        suggestion: Option<&'static str>,
+        /// All keys that exist there.
+        known: Vec<&'static str>,
+    },
+    /// A key without which the recipe says too little.
+    #[error("{section} has no `{key}`: add it, for example `{key}: {example}`")]
+    MissingKey {
+        /// The key.
+        key: &'static str,
+        /// Where it belongs: `the recipe`, `languages`, …
+        section: &'static str,
+        /// A value it could have.
+        example: &'static str,
+    },
+    /// A recipe of another version of the schema.
+    #[error("the recipe's version is {version}: this program reads version 1")]
+    UnsupportedVersion {
+        /// The version it states.
+        version: u64,
+    },
+    /// A word where only certain words can stand.
+    #[error("{key} is `{value}`{}: {}", at(*.line), instead(*.suggestion, .allowed))]
+    UnknownValue {
+        /// The key.
+        key: &'static str,
+        /// The value as written.
+        value: String,
+        /// The line, counted from 1, where the format has lines.
+        line: Option<u64>,
+        /// The nearest word that is allowed.
+        suggestion: Option<&'static str>,
+        /// All words that are allowed.
+        allowed: Vec<&'static str>,
+    },
+    /// k₂ is not a fraction.
+    #[error("k2 is {value} ({} %): give a fraction between 0 and 1, for example 0.8", percent(*.value))]
+    K2OutOfRange {
+        /// k₂ as given.
+        value: f64,
+    },
+    /// A number is NaN or infinite.
+    #[error("{name} is {value}: give a finite number")]
+    NotFinite {
+        /// Which number: `gamma`, `the weight of es`, …
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A number is so large that it can only be a slip.
+    #[error("{name} is {value}: give a number between -{limit} and {limit}", limit = crate::Recipe::MAX_MAGNITUDE)]
+    TooLarge {
+        /// Which number: `gamma`, `the weight of es`, …
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A model, a language's name or a pattern is empty.
+    #[error("{name} is empty: give {what}")]
+    Empty {
+        /// Which text: `base_model`, `the model of es`, …
+        name: String,
+        /// What should stand there.
+        what: &'static str,
+    },
+    /// A model, a language's name or a pattern holds a line break or another control character.
+    #[error("{name} holds a control character: write it on one line, without tabs")]
+    ControlCharacter {
+        /// Which text: `base_model`, `the model of es`, …
+        name: String,
+    },
+    /// Two languages have the same name.
+    #[error("the language `{name}` is given twice: leave one out or rename it")]
+    DuplicateLanguage {
+        /// The name.
+        name: String,
     },
 }
 
+/// ` (line 9)`, or nothing.
 fn at(line: Option<u64>) -> String {
     line.map_or_else(String::new, |line| format!(" (line {line})"))
+}
+
+/// What to write instead of a wrong word.
+fn instead(suggestion: Option<&str>, known: &[&str]) -> String {
+    match suggestion {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => {
+            format!("give {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "))
+        }
+    }
+}
+
+/// A fraction as a percentage, to two places.
+fn percent(value: f64) -> f64 {
+    (value * 1e4).round() / 1e2
+}
+
+/// Foreign text made fit for a message: one line, not too long.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
 }

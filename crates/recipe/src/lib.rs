@@ -21,7 +21,11 @@
 mod error;
 mod experiment;
 pub mod glob;
+pub mod link;
 mod recipe;
+mod schema;
+mod text;
+mod validate;
 
 pub use error::RecipeError;
 pub use experiment::{Evaluation, Experiment, ResultsMetric, Tab, View};

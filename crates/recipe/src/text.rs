@@ -1,0 +1,51 @@
+//! Recipes as text: JSON, and YAML behind the feature `yaml`.
+
+use crate::schema::explain;
+use crate::{Recipe, RecipeError};
+
+impl Recipe {
+    /// Reads and validates a recipe written in JSON.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a recipe, or [`validate`](Self::validate) refuses it.
+    pub fn from_json(text: &str) -> Result<Self, RecipeError> {
+        let recipe: Self = serde_json::from_str(text).map_err(|error| {
+            let tree = serde_json::from_str(text).ok();
+            let line = u64::try_from(error.line()).ok().filter(|&line| line > 0);
+            let message = error.to_string();
+            // The parser repeats the place at its message's end.
+            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
+            explain(tree.as_ref(), line, message)
+        })?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// The recipe in JSON, over several lines; reads back to the same bits.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a recipe holds only strings and numbers")
+    }
+
+    /// Reads and validates a recipe written in YAML (so also in JSON).
+    ///
+    /// # Errors
+    ///
+    /// When the text is not a recipe, or [`validate`](Self::validate) refuses it.
+    #[cfg(feature = "yaml")]
+    pub fn from_yaml(text: &str) -> Result<Self, RecipeError> {
+        let recipe: Self = serde_saphyr::from_str(text).map_err(|error| {
+            let tree = serde_saphyr::from_str(text).ok();
+            let line = error.location().map(|location| location.line()).filter(|&line| line > 0);
+            explain(tree.as_ref(), line, &error.without_snippet().to_string())
+        })?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// The recipe in YAML; reads back to the same bits.
+    #[cfg(feature = "yaml")]
+    pub fn to_yaml(&self) -> String {
+        serde_saphyr::to_string(self).expect("a recipe holds only strings and numbers")
+    }
+}
