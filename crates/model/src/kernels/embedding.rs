@@ -1,0 +1,59 @@
+//! Rows of the embedding matrix by token id.
+
+use std::sync::Arc;
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
+use super::math::add_scaled;
+
+/// `[vocab, d_model]` and `[tokens]` ids → `[tokens, d_model]`.
+///
+/// # Panics
+/// If an id is not below `vocab`.
+pub fn embedding(weight: Tensor<2>, ids: &[u32]) -> Tensor<2> {
+    let vocab = weight.dims()[0];
+    assert!(ids.iter().all(|&id| (id as usize) < vocab), "a token id is outside the vocabulary of {vocab}");
+    if is_flex(&weight.device()) {
+        apply(Embedding { ids: ids.into() }, [weight.into()])
+    } else {
+        composed(weight, ids)
+    }
+}
+
+/// [`embedding`] in burn's operations.
+pub fn composed(weight: Tensor<2>, ids: &[u32]) -> Tensor<2> {
+    let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+    let count = ids.len();
+    let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &weight.device());
+    weight.select(0, ids)
+}
+
+#[derive(Debug, Clone)]
+struct Embedding {
+    ids: Arc<[u32]>,
+}
+
+impl FlexOp<1> for Embedding {
+    type Saved = [usize; 2];
+
+    fn forward(&self, [weight]: [FlexTensor; 1]) -> (FlexTensor, Self::Saved) {
+        let weight = contiguous(weight);
+        let [vocab, width] = matrix_dims(&weight);
+        let rows = values(&weight);
+        let mut out = Vec::with_capacity(self.ids.len() * width);
+        for &id in self.ids.iter() {
+            out.extend_from_slice(&rows[id as usize * width..][..width]);
+        }
+        (tensor(out, [self.ids.len(), width]), [vocab, width])
+    }
+
+    fn backward(&self, [vocab, width]: [usize; 2], grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+        let grad = contiguous(grad);
+        let mut d_weight = vec![0.0; vocab * width];
+        for (&id, grad) in self.ids.iter().zip(values(&grad).chunks(width)) {
+            add_scaled(&mut d_weight[id as usize * width..][..width], 1.0, grad);
+        }
+        [Some(tensor(d_weight, [vocab, width]))]
+    }
+}

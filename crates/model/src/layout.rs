@@ -1,0 +1,76 @@
+//! Ragged batches: which rows of the token matrix attend to which.
+
+use std::ops::Range;
+
+/// One sequence's attention: `queries` rows look at `keys` rows.
+///
+/// Query `i` (from 0) sees key `j` (from 0) if `j <= i + offset` and `j` is not in `hidden`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Rows of the query matrix.
+    pub queries: Range<usize>,
+    /// Rows of the key and value matrices.
+    pub keys: Range<usize>,
+    /// Column of the first query among the keys: 0 unless a cache goes before.
+    pub offset: usize,
+    /// Keys nobody sees, relative to `keys`: the padding of a right-padded prompt.
+    pub hidden: Range<usize>,
+}
+
+impl Segment {
+    /// Keys that query `i` may see, before `hidden` is taken out.
+    pub fn causal_limit(&self, i: usize) -> usize {
+        (i + self.offset + 1).min(self.keys.len())
+    }
+
+    /// Whether query `i` sees key `j`.
+    pub fn sees(&self, i: usize, j: usize) -> bool {
+        j < self.causal_limit(i) && !self.hidden.contains(&j)
+    }
+}
+
+/// Token ids of several sequences, end to end, with their rotary positions and attention segments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Token ids, `[tokens]`.
+    pub ids: Vec<u32>,
+    /// Rotary position of every token, `[tokens]`.
+    pub positions: Vec<u32>,
+    /// Attention, one segment a sequence, in row order.
+    pub segments: Vec<Segment>,
+}
+
+impl Batch {
+    /// Packs whole sequences, each attending causally to itself.
+    pub fn packed<S: AsRef<[u32]>>(sequences: &[S]) -> Self {
+        let mut batch = Self::default();
+        for sequence in sequences {
+            batch.push(sequence.as_ref(), sequence.as_ref().len());
+        }
+        batch
+    }
+
+    /// Appends one sequence of which only the first `visible` tokens are ever attended to (the rest is padding).
+    pub fn push(&mut self, ids: &[u32], visible: usize) {
+        let start = self.ids.len();
+        let rows = start..start + ids.len();
+        self.ids.extend_from_slice(ids);
+        self.positions.extend(0..ids.len() as u32);
+        self.segments.push(Segment {
+            queries: rows.clone(),
+            keys: rows,
+            offset: 0,
+            hidden: visible..ids.len().max(visible),
+        });
+    }
+
+    /// Number of tokens.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no token.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}

@@ -1,0 +1,127 @@
+//! The hand-written kernels against the same operations composed of burn's own: results and gradients.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use maec_model::kernels::{self, IGNORE, RopeTable, composed};
+use maec_model::{Batch, Segment};
+
+fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device()).require_grad()
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.without_autodiff().into_data().try_into_vec::<f32>().unwrap()
+}
+
+#[track_caller]
+fn assert_close(what: &str, ours: &[f32], reference: &[f32]) {
+    assert_eq!(ours.len(), reference.len(), "{what}");
+    for (index, (a, b)) in ours.iter().zip(reference).enumerate() {
+        assert!((a - b).abs() <= 2e-5 * (1.0 + b.abs()), "{what}[{index}]: {a} against {b}");
+    }
+}
+
+/// Compares two functions of the same inputs: their values, and the gradients of a random weighting of them.
+#[track_caller]
+fn compare<const N: usize>(
+    inputs: [Tensor<2>; N],
+    ours: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+    reference: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+) {
+    let (a, b) = (ours(inputs.clone()), reference(inputs.clone()));
+    assert_close("value", &values(a.clone()), &values(b.clone()));
+    let weight = Tensor::random(a.dims(), Distribution::Normal(0.0, 1.0), &device());
+    let grads_a = (a * weight.clone()).sum().backward();
+    let grads_b = (b * weight).sum().backward();
+    for (index, input) in inputs.iter().enumerate() {
+        let (a, b) = (input.grad(&grads_a).unwrap(), input.grad(&grads_b).unwrap());
+        assert_close(&format!("gradient {index}"), &values(a), &values(b));
+    }
+}
+
+#[test]
+fn linear_matches() {
+    let inputs = [random([37, 24]), random([40, 24])];
+    compare(inputs, |[x, w]| kernels::linear(x, w), |[x, w]| composed::linear(x, w));
+}
+
+#[test]
+fn rms_norm_matches() {
+    for rows in [3, 64, 200] {
+        let flat = |w: Tensor<2>| w.reshape([40]);
+        compare(
+            [random([rows, 40]), random([1, 40])],
+            |[x, w]| kernels::rms_norm(x, flat(w), 1e-5),
+            |[x, w]| composed::rms_norm(x, flat(w), 1e-5),
+        );
+    }
+}
+
+#[test]
+fn swiglu_matches() {
+    let inputs = [random([300, 70]) * 3.0, random([300, 70])].map(|x| x.detach().require_grad());
+    compare(inputs, |[g, u]| kernels::swiglu(g, u), |[g, u]| composed::swiglu(g, u));
+}
+
+#[test]
+fn embedding_matches() {
+    let ids = [3, 0, 3, 7, 11, 3];
+    compare([random([12, 8])], |[w]| kernels::embedding(w, &ids), |[w]| composed::embedding(w, &ids));
+}
+
+#[test]
+fn rope_matches() {
+    let table = RopeTable::new(10_000.0, 16, 50);
+    let positions: Arc<[u32]> = (0..33).map(|i| i * 7 % 50).collect();
+    compare([random([33, 48])], |[x]| kernels::rope(x, &table, &positions), |[x]| {
+        composed::rope(x, &table, &positions)
+    });
+}
+
+#[test]
+fn ragged_grouped_attention_matches() {
+    let mut batch = Batch::default();
+    for (length, visible) in [(9, 9), (1, 1), (14, 10), (5, 5)] {
+        batch.push(&vec![0; length], visible);
+    }
+    let segments: Arc<[Segment]> = batch.segments.into();
+    let rows = 29;
+    compare(
+        [random([rows, 64]), random([rows, 32]), random([rows, 32])],
+        |[q, k, v]| kernels::attention(q, k, v, 16, &segments),
+        |[q, k, v]| composed::attention(q, k, v, 16, &segments),
+    );
+}
+
+#[test]
+fn attention_over_a_cache_matches() {
+    let segments: Arc<[Segment]> = (0..3)
+        .map(|i| Segment { queries: i..i + 1, keys: i * 7..(i + 1) * 7, offset: 6, hidden: 2 + i..5 })
+        .collect();
+    let (q, k, v) = (random([3, 32]), random([21, 32]), random([21, 32]));
+    let [q, k, v] = [q, k, v].map(Tensor::without_autodiff);
+    let ours = kernels::attention(q.clone(), k.clone(), v.clone(), 8, &segments);
+    assert_close("value", &values(ours), &values(composed::attention(q, k, v, 8, &segments)));
+}
+
+#[test]
+fn cross_entropy_matches() {
+    let targets = [1, IGNORE, 4, 0, IGNORE];
+    let as_matrix = |loss: Tensor<1>| loss.reshape([1, 1]);
+    compare(
+        [random([5, 9])],
+        |[x]| as_matrix(kernels::cross_entropy(x, &targets)),
+        |[x]| as_matrix(composed::cross_entropy(x, &targets)),
+    );
+}
+
+#[test]
+fn cross_entropy_of_even_odds_is_the_log_of_the_vocabulary() {
+    let logits = Tensor::<2>::from_data(TensorData::new(vec![0.5f32; 3 * 50], [3, 50]), &Device::flex());
+    assert_close("loss", &values(kernels::cross_entropy(logits, &[0, 7, 49])), &[50f32.ln()]);
+}
