@@ -1,0 +1,206 @@
+//! The CPU executor: the reference for every merge, and the only source of exports and hashes.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use maec_checkpoint::{
+    ByteSink, Dtype, Error, MemoryWeights, ModelHasher, TensorInfo, convert, write_safetensors,
+};
+use maec_recipe::Recipe;
+
+use crate::{
+    Inputs, MergeError, Progress, Report, Stage,
+    method::method,
+    plan::{check, output_dtype, output_tensors},
+    progress::Meter,
+    report::InputReport,
+    stats::{select_tensors, statistics},
+    tiles::{Tiles, ranges},
+};
+
+/// What an execution may be told beside the recipe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Go on where an input holds a NaN or infinity, or an output overflows. A NaN is written as its dtype's one
+    /// canonical NaN.
+    pub allow_nonfinite: bool,
+    /// Report every input's model hash too; it is taken while Eq. 4 reads them, at SHA-256's speed.
+    pub hash_inputs: bool,
+    /// Metadata of the output's header. `{"format":"pt"}` is always added.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Merges into one safetensors file: reads every model for Eq. 4, selects, writes the header, then streams Eq. 5.
+///
+/// The output is the base's tensors sorted by name, in the recipe's `out_dtype` or the base's. The sink is not
+/// finished: on an error the caller drops it. Fails with the first problem that [`check`] finds, with a NaN or
+/// infinity named by model, tensor and index, with [`MergeError::Overflow`], or with [`MergeError::Cancelled`].
+pub fn execute(
+    inputs: &Inputs<'_>,
+    recipe: &Recipe,
+    sink: &mut dyn ByteSink,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<Report, MergeError> {
+    let outputs = output_tensors(inputs, recipe);
+    run(inputs, recipe, options, progress, &mut |merge| {
+        // The writer knows only errors of checkpoints; any other is kept aside while the writer gives up.
+        let mut stopped = None;
+        let written = write_safetensors(sink, &outputs, &options.metadata, &mut |info, write| {
+            merge(&info.name, &mut |bytes, _| Ok(write(bytes)?)).map_err(|error| match error {
+                MergeError::Checkpoint(error) => error,
+                error => {
+                    let reason = error.to_string();
+                    stopped = Some(error);
+                    Error::Unwritable { tensor: info.name.clone(), reason }
+                }
+            })
+        });
+        match stopped {
+            Some(error) => Err(error),
+            None => Ok(written?),
+        }
+    })
+}
+
+/// Merges into memory. Otherwise as [`execute`].
+pub fn merge_to_memory(
+    inputs: &Inputs<'_>,
+    recipe: &Recipe,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+) -> Result<(MemoryWeights, Report), MergeError> {
+    let outputs = output_tensors(inputs, recipe);
+    let mut tensors: Vec<(TensorInfo, Vec<u8>)> = Vec::with_capacity(outputs.len());
+    let report = run(inputs, recipe, options, progress, &mut |merge| {
+        for info in &outputs {
+            let mut bytes = Vec::with_capacity(info.bytes());
+            merge(&info.name, &mut |tile, _| {
+                bytes.extend_from_slice(tile);
+                Ok(())
+            })?;
+            tensors.push((info.clone(), bytes));
+        }
+        Ok(())
+    })?;
+    Ok((MemoryWeights::new("merged", tensors)?, report))
+}
+
+/// The model hash of a merge, 64 hex digits, without keeping its output.
+pub fn merged_hash(inputs: &Inputs<'_>, recipe: &Recipe) -> Result<String, MergeError> {
+    let outputs = output_tensors(inputs, recipe);
+    let go_on = &mut |_: Progress<'_>| ControlFlow::Continue(());
+    let report = run(inputs, recipe, &Options::default(), go_on, &mut |merge| {
+        outputs.iter().try_for_each(|info| merge(&info.name, &mut |_, _| Ok(())))
+    })?;
+    Ok(report.output_hash)
+}
+
+/// One merged tensor's stored bytes, in the recipe's `out_dtype` or the base's: Eq. 5 with τ ∈ 𝒯 if `selected`.
+///
+/// A NaN or infinity in what it reads is an error; for an unselected tensor MAEC does not read the ability.
+pub fn merge_tensor(
+    inputs: &Inputs<'_>,
+    recipe: &Recipe,
+    name: &str,
+    selected: bool,
+) -> Result<Vec<u8>, MergeError> {
+    let info = inputs.tensor(recipe, name)?;
+    let mut merger = Merger::new(inputs, recipe, false);
+    let mut bytes = Vec::with_capacity(info.elements() * size_of::<f64>());
+    merger.merge(info, selected, &mut |tile, _| {
+        bytes.extend_from_slice(tile);
+        Ok(())
+    })?;
+    Ok(bytes)
+}
+
+/// Takes a tile's stored bytes, and how many elements they are.
+type Put<'p> = dyn FnMut(&[u8], usize) -> Result<(), MergeError> + 'p;
+
+/// Merges the tensor of a name, tile by tile.
+type MergeOne<'m> = dyn FnMut(&str, &mut Put<'_>) -> Result<(), MergeError> + 'm;
+
+/// Everything but where the bytes go: `write` must call the function it is given once for each output, by name.
+fn run(
+    inputs: &Inputs<'_>,
+    recipe: &Recipe,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
+    write: &mut dyn FnMut(&mut MergeOne<'_>) -> Result<(), MergeError>,
+) -> Result<Report, MergeError> {
+    if let Err(problems) = check(inputs, recipe)
+        && let Some(first) = problems.into_iter().next()
+    {
+        return Err(first);
+    }
+    let models = inputs.models(recipe);
+    let mut hashers: Vec<ModelHasher> = models.iter().map(|_| ModelHasher::new()).collect();
+    let hashing = options.hash_inputs.then_some(hashers.as_mut_slice());
+    let stats = statistics(inputs, recipe, options.allow_nonfinite, hashing, progress)?;
+    let selection = select_tensors(&stats, recipe);
+
+    let mut merger = Merger::new(inputs, recipe, options.allow_nonfinite);
+    let mut meter = Meter::new(Stage::Merge, inputs.base.tensors(), progress);
+    let mut hasher = ModelHasher::new();
+    write(&mut |name, put| {
+        let base = inputs.base.info(name)?;
+        hasher.begin(&TensorInfo { dtype: output_dtype(recipe, base), ..base.clone() });
+        let place = stats.partition_point(|tensor| tensor.name.as_str() < name);
+        merger.merge(base, selection.selected[place], &mut |bytes, elements| {
+            hasher.update(bytes);
+            put(bytes, elements)?;
+            meter.advance(name, elements)
+        })
+    })?;
+
+    let inputs = models.into_iter().zip(hashers).map(|((part, model), hasher)| {
+        let hash = options.hash_inputs.then(|| hasher.finish());
+        InputReport { part, model: model.name().to_owned(), hash }
+    });
+    Ok(Report::new(recipe, inputs.collect(), stats, &selection, hasher.finish()))
+}
+
+/// Eq. 5, tile by tile.
+struct Merger<'a> {
+    recipe: &'a Recipe,
+    allow_nonfinite: bool,
+    tiles: Tiles<'a>,
+    merged: Vec<f64>,
+    stored: Vec<u8>,
+}
+
+impl<'a> Merger<'a> {
+    fn new(inputs: &'a Inputs<'a>, recipe: &'a Recipe, allow_nonfinite: bool) -> Self {
+        let tiles = Tiles::new(inputs, recipe, allow_nonfinite);
+        Self { recipe, allow_nonfinite, tiles, merged: Vec::new(), stored: Vec::new() }
+    }
+
+    /// Merges a tensor of the base.
+    fn merge(&mut self, base: &TensorInfo, selected: bool, put: &mut Put<'_>) -> Result<(), MergeError> {
+        let method = method(self.recipe.merge_method);
+        let dtype = output_dtype(self.recipe, base);
+        for elements in ranges(base.elements()) {
+            let n = elements.len();
+            let with_ability = method.reads_ability(selected);
+            let terms = self.tiles.load(&base.name, elements.clone(), with_ability, &mut |_, _| ())?;
+            self.merged.resize(n, 0.0);
+            method.merge(terms, &self.recipe.parameters, selected, &mut self.merged);
+            self.stored.clear();
+            convert::narrow(dtype, &self.merged, &mut self.stored)?;
+            self.check_overflow(base, dtype, elements.start)?;
+            put(&self.stored, n)?;
+        }
+        Ok(())
+    }
+
+    /// Finite inputs may still leave the output's range.
+    fn check_overflow(&self, base: &TensorInfo, dtype: Dtype, start: usize) -> Result<(), MergeError> {
+        match convert::first_non_finite(dtype, &self.stored) {
+            Some(index) if !self.allow_nonfinite => {
+                Err(MergeError::Overflow { tensor: base.name.clone(), index: start + index, dtype })
+            }
+            _ => Ok(()),
+        }
+    }
+}
