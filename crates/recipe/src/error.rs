@@ -128,3 +128,8 @@ pub(crate) fn shown(text: &str) -> String {
     }
     line
 }
+
+/// A parser's message without the place that it ends with.
+pub(crate) fn without_place(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(head, _)| head)
+}

@@ -22,10 +22,11 @@ mod patch;
 use base64::DecodeError;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Experiment;
-use crate::error::shown;
+use crate::error::{shown, without_place};
 pub use error::LinkError;
 
 /// Longest fragment that [`decode`] looks at, in bytes. An experiment that differs from its preset by some hundred
@@ -72,9 +73,11 @@ pub fn decode(fragment: &str, preset: &Experiment) -> Result<Decoded, LinkError>
         return Ok(Decoded { experiment: preset.clone(), other_pack: Some(pack) });
     }
     let mut tree = tree(preset);
-    patch::apply(&mut tree, difference);
-    let experiment: Experiment = serde_json::from_value(tree)
-        .map_err(|error| LinkError::NotAnExperiment { message: shown(&error.to_string()) })?;
+    patch::apply(&mut tree, difference).map_err(|index| LinkError::NotAnExperiment {
+        message: format!("a list has no element `{}`", shown(&index)),
+    })?;
+    // Through text: the page can read texts anyway, and one more reader would be 20 kB more to fetch.
+    let experiment: Experiment = read(&tree.to_string())?;
     experiment.validate()?;
     Ok(Decoded { experiment, other_pack: None })
 }
@@ -110,8 +113,8 @@ fn open(fragment: &str) -> Result<(String, Value), LinkError> {
         DecodeError::InvalidLastSymbol { .. } | DecodeError::InvalidPadding => LinkError::Altered,
     })?;
     let json = packed::unpack(&bytes, MAX_UNPACKED_BYTES)?;
-    let mut difference: Value = serde_json::from_slice(&json)
-        .map_err(|error| LinkError::NotAnExperiment { message: shown(&error.to_string()) })?;
+    let json = str::from_utf8(&json).map_err(|_| LinkError::Corrupt)?;
+    let mut difference: Value = read(json)?;
     match difference.as_object_mut().and_then(|map| map.remove("pack")) {
         Some(Value::String(pack)) if Experiment::is_pack_id(&pack) => Ok((pack, difference)),
         _ => Err(LinkError::NoPack),
@@ -125,7 +128,13 @@ fn other_version(fragment: &str) -> Option<u32> {
 }
 
 fn tree(experiment: &Experiment) -> Value {
-    serde_json::to_value(experiment).expect("an experiment holds only strings and numbers")
+    let text = serde_json::to_string(experiment).expect("an experiment holds only strings and numbers");
+    serde_json::from_str(&text).expect("just written")
+}
+
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, LinkError> {
+    serde_json::from_str(json)
+        .map_err(|error| LinkError::NotAnExperiment { message: shown(without_place(&error.to_string())) })
 }
 
 #[cfg(test)]
@@ -180,6 +189,8 @@ mod tests {
             r#""recipe": {"parameters": {"gamma": 1e999}}"#,
             r#""recipe": {"parameters": {"gamma": "1"}}"#,
             r#""recipe": {"languages": {"0": 1}}"#,
+            r#""recipe": {"languages": {"1": {"weight": 1}}}"#,
+            r#""recipe": {"languages": {"es": {"weight": 1}}}"#,
             r#""recipe": {"languages": {"0": {"weight": null}}}"#,
             r#""view": {"tab": "other"}"#,
             r#""evaluation": {"problems_per_language": -1}"#,

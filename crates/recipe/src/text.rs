@@ -1,5 +1,6 @@
 //! Recipes as text: JSON, and YAML behind the feature `yaml`.
 
+use crate::error::without_place;
 use crate::schema::explain;
 use crate::{Recipe, RecipeError};
 
@@ -13,10 +14,7 @@ impl Recipe {
         let recipe: Self = serde_json::from_str(text).map_err(|error| {
             let tree = serde_json::from_str(text).ok();
             let line = u64::try_from(error.line()).ok().filter(|&line| line > 0);
-            let message = error.to_string();
-            // The parser repeats the place at its message's end.
-            let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
-            explain(tree.as_ref(), line, message)
+            explain(tree.as_ref(), line, without_place(&error.to_string()))
         })?;
         recipe.validate()?;
         Ok(recipe)
@@ -37,7 +35,7 @@ impl Recipe {
         let recipe: Self = serde_saphyr::from_str(text).map_err(|error| {
             let tree = serde_saphyr::from_str(text).ok();
             let line = error.location().map(|location| location.line()).filter(|&line| line > 0);
-            explain(tree.as_ref(), line, &error.without_snippet().to_string())
+            explain(tree.as_ref(), line, without_place(&error.without_snippet().to_string()))
         })?;
         recipe.validate()?;
         Ok(recipe)

@@ -4,7 +4,7 @@ mod common;
 
 use common::{PACK, all_moved, any_experiment, exactly, preset};
 use maec_recipe::link::{self, Decoded, LinkError, MAX_BYTES};
-use maec_recipe::{Experiment, MergeMethod, Tab};
+use maec_recipe::{Experiment, MergeMethod, OutDtype, Parameters, ResultsMetric, Tab};
 use proptest::prelude::*;
 
 fn decoded(experiment: Experiment) -> Result<Decoded, LinkError> {
@@ -19,10 +19,38 @@ fn moved() -> Experiment {
     experiment
 }
 
+/// Links as they were published. They must open for ever: never change a line here, only add.
 #[test]
-fn golden() {
-    for e in [preset(), moved()] {
-        println!("{}", link::encode(&e, &preset()));
+fn published_links_open() {
+    let mut all = moved();
+    all.recipe.merge_method = MergeMethod::TaskVector;
+    all.recipe.out_dtype = Some(OutDtype::Float32);
+    all.recipe.parameters =
+        Parameters { alpha: 0.75, beta: 0.1 + 0.2, gamma: 1.0 / 3.0, eta: -0.0, k2: 1.0, lambda: 0.4 };
+    all.recipe.select.include = vec!["*norm*".into(), "lm_head.weight".into()];
+    all.recipe.select.exclude = vec!["model.layers.?.mlp.*".into()];
+    all.evaluation.problems_per_language = 500;
+    all.view.tab = Tab::Try;
+    all.view.focused_tensor = Some("model.layers.2.self_attn.v_proj.weight".into());
+    all.view.results_metric = ResultsMetric::Perplexity;
+    let mut fewer = preset();
+    fewer.recipe.languages.truncate(2);
+    for (fragment, experiment) in [
+        ("v1.D6BYpKuGR0aaYapRinGySZJpopmluYVSLQAz", preset()),
+        ("v1.11eJF6uGR0aaYapRinGySZJpopmluQVKZKCEN1rYmoI9iRpu0KBA9hSq5bW1AAz", moved()),
+        (
+            "v1.Lr-O4SMy3kxR4i3NMNUoxTjZJMk00czS3AIl3lCiBi0aTMHhgTdmMZI-MKXjjhVTRLQYG6ACE2g06RroGcDjCagMDUCizRCkBhFtJrhiDSUi7KE5NxYlKqG5GGgcSuFHSgwbIcVwGRkxDIlZAAz",
+            all,
+        ),
+        ("v1.voYhWauGR0aaYapRinGySZJpopmluQVKZCCFdzQiHYGTD3JSQo0EhELkRARmI8cM0OsAz", fewer),
+    ] {
+        let read = link::decode(fragment, &preset());
+        assert_eq!(
+            exactly(&read),
+            exactly(&decoded(experiment.clone())),
+            "{}",
+            link::encode(&experiment, &preset())
+        );
     }
 }
 

@@ -45,27 +45,33 @@ fn difference(from: &Value, to: &Value) -> Option<Value> {
     }
 }
 
-/// Changes `tree` by a patch. An index beyond a list's end changes nothing.
-pub(super) fn apply(tree: &mut Value, patch: Value) {
+/// Changes `tree` by a patch.
+///
+/// # Errors
+///
+/// The index that a patch names and the list does not have.
+pub(super) fn apply(tree: &mut Value, patch: Value) -> Result<(), String> {
     match (tree, patch) {
         (Value::Object(map), Value::Object(patch)) => {
             for (key, change) in patch {
                 if change.is_null() {
                     map.remove(&key);
                 } else {
-                    apply(map.entry(key).or_insert(Value::Null), change);
+                    apply(map.entry(key).or_insert(Value::Null), change)?;
                 }
             }
         }
         (Value::Array(list), Value::Object(patch)) => {
             for (index, change) in patch {
-                if let Some(value) = index.parse().ok().and_then(|index: usize| list.get_mut(index)) {
-                    apply(value, change);
+                match index.parse().ok().and_then(|index: usize| list.get_mut(index)) {
+                    Some(value) => apply(value, change)?,
+                    None => return Err(index),
                 }
             }
         }
         (tree, patch) => *tree = patch,
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -81,7 +87,7 @@ mod tests {
         let patch = between(&from, &to);
         assert_eq!(patch, json!({"b": {"d": 4}, "list": {"1": {"w": 9}}, "gone": null, "new": "n"}));
         let mut tree = from;
-        apply(&mut tree, patch);
+        apply(&mut tree, patch).unwrap();
         assert_eq!(tree, to);
     }
 
@@ -101,7 +107,7 @@ mod tests {
     fn zero_keeps_its_sign() {
         let mut tree = json!({"a": 0.0});
         let patch = between(&tree, &json!({"a": -0.0}));
-        apply(&mut tree, patch);
+        apply(&mut tree, patch).unwrap();
         assert!(tree["a"].as_f64().unwrap().is_sign_negative());
     }
 }
