@@ -90,7 +90,7 @@ impl FileSink {
             return Err(Error::io(path, io::Error::other("it is a folder where a file is to be written")));
         }
         let temporary = sibling(path, ".maec.tmp");
-        let file = File::create(&temporary).map_err(|e| Error::io(&temporary, e))?;
+        let file = File::create(&temporary).map_err(|e| create_error(&temporary, e))?;
         let file = Some(io::BufWriter::with_capacity(1 << 20, file));
         Ok(Self { path: path.into(), temporary, file })
     }
@@ -153,7 +153,7 @@ impl AtomicFolder {
         if temporary.exists() {
             fs::remove_dir_all(&temporary).map_err(|e| Error::io(&temporary, e))?;
         }
-        fs::create_dir(&temporary).map_err(|e| Error::io(&temporary, e))?;
+        fs::create_dir(&temporary).map_err(|e| create_error(&temporary, e))?;
         Ok(Self { path: path.into(), temporary })
     }
 
@@ -201,6 +201,12 @@ impl Drop for AtomicFolder {
             let _ = fs::remove_dir_all(&self.temporary);
         }
     }
+}
+
+/// Nothing can be missing when a file is created but the folder that it is to stand in.
+fn create_error(path: &Path, error: io::Error) -> Error {
+    let at = if error.kind() == io::ErrorKind::NotFound { path.parent().unwrap_or(path) } else { path };
+    Error::io(at, error)
 }
 
 fn is_empty_folder(path: &Path) -> bool {

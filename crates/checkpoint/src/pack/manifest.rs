@@ -148,7 +148,7 @@ impl Manifest {
     }
 
     /// Everything but the table of files.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         if self.format != FORMAT || self.version != VERSION {
             let found = format!("`{}` version {}", self.format, self.version);
             return Err(bad(format!("it is {found} where this program reads `{FORMAT}` version {VERSION}")));
@@ -227,7 +227,7 @@ fn unique<'a>(what: &str, values: impl Iterator<Item = &'a String>) -> Result<()
 }
 
 /// A relative path of plain parts, the same on every system and in a URL, and not the manifest's own.
-pub(super) fn check_path(path: &str) -> Result<(), Error> {
+fn check_path(path: &str) -> Result<(), Error> {
     let plain = |part: &str| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         !part.is_empty() && !part.starts_with('.') && !part.ends_with('.') && part.bytes().all(allowed)

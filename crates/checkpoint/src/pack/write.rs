@@ -22,7 +22,6 @@ pub fn write_pack(
     let mut json =
         serde_json::to_vec_pretty(&manifest).map_err(|e| Error::BadManifest { reason: e.to_string() })?;
     json.push(b'\n');
-    manifest.check()?;
     Pack::from_files(&json, files.clone())?;
     let output = AtomicFolder::create(folder, is_pack)?;
     for (path, bytes) in &files {
