@@ -1,1 +1,24 @@
-//! (to be written)
+//! Tasks and metrics, each number with its n and a 95 % interval.
+//!
+//! - [`answer`]: story problems by greedy free-running generation, exact match on the parsed number, with a Wilson
+//!   interval ([`Accuracy`]) and, between two models, a paired interval clustered by operand pair
+//!   ([`paired_difference`]);
+//! - [`perplexity`]: of held-out text, with bits per byte, so that tokenizers compare.
+//!
+//! Nothing here knows how a model was made. Device reads are awaited, so that the same code runs in a browser.
+
+mod accuracy;
+mod answer;
+mod error;
+mod paired;
+mod perplexity;
+mod problem;
+mod report;
+
+pub use accuracy::Accuracy;
+pub use answer::{Options, Sample, answer, batches, parse_answer, stop_tokens};
+pub use error::EvalError;
+pub use paired::{PairedDifference, paired_difference};
+pub use perplexity::{Perplexity, perplexity};
+pub use problem::{HeldOut, Problem};
+pub use report::{LanguageReport, ModelReport};
