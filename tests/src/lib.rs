@@ -1,1 +1,6 @@
-//! (to be written)
+//! The harness of MAEC Studio's whole-program tests, which lie beside this library: [`driver`] steers a real
+//! Chromium, [`scenario`] frames a test, [`log`] reads the console as a witness.
+
+pub mod driver;
+pub mod log;
+pub mod scenario;

@@ -1,2 +1,76 @@
-//! (to be written)
-fn main() {}
+//! `cargo xtask`: the one door for set-up, build, run, test and bench.
+#![allow(clippy::print_stderr, reason = "errors go to stderr, one line each")]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{bench, check, serve, setup, web};
+
+/// Set up, build, run, test and measure MAEC Studio.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install the pinned wasm tools, and Chromium for the tests; what is already there is reused.
+    Setup,
+    /// Build the page, its two engines and the demo pack into `dist/`.
+    BuildWeb,
+    /// Build the studio and serve it on this machine.
+    Studio {
+        /// Port on 127.0.0.1; 0 takes a free one.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
+    /// Every check that CI does, cheapest first; the last line is `N passed, N failed`.
+    Test {
+        /// Only the native wgpu path, on a GPU or on Mesa's software Vulkan.
+        #[arg(long, conflicts_with = "no_browser")]
+        gpu: bool,
+        /// Leave out what runs in Chromium (counted as skipped).
+        #[arg(long)]
+        no_browser: bool,
+    },
+    /// Measure and print.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Brotli sizes of the wasm in `dist/`, beside their budgets.
+    Size,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one command; `false` when it ran to its end and found something wrong.
+fn run(command: Command) -> Result<bool> {
+    match command {
+        Command::Setup => setup::everything().map(|()| true),
+        Command::BuildWeb => web::build(&setup::wasm_tools()?).map(|()| true),
+        Command::Studio { port } => {
+            web::build(&setup::wasm_tools()?)?;
+            serve::studio(port).map(|()| true)
+        }
+        Command::Test { gpu: true, .. } => check::gpu(),
+        Command::Test { no_browser, .. } => check::all(!no_browser),
+        Command::Bench { what: Bench::Size } => bench::size(),
+    }
+}

@@ -1,0 +1,13 @@
+//! What `cargo xtask` does, as a library: the browser tests share its static server and its paths.
+#![allow(clippy::print_stdout, reason = "a program's library: what it does is told on the terminal")]
+
+pub mod bench;
+pub mod check;
+pub mod paths;
+pub mod serve;
+pub mod setup;
+pub mod system;
+pub mod tally;
+pub mod tools;
+pub mod wasm_opt;
+pub mod web;
