@@ -7,9 +7,10 @@
 //! body  = base64url, unpadded, of  CRC-32 (4 bytes, little-endian) of the rest ‖ raw DEFLATE
 //! ```
 //!
-//! The DEFLATE stream has [a fixed text](packed) as its preset dictionary and holds a JSON object: `pack`, always, and
-//! the [difference](patch) of the other keys from the preset. The closing `z` is there because programs that turn
-//! addresses into links leave out a final `-` or `_`, and because a link without it was cut off.
+//! The DEFLATE stream has a fixed text (`dictionary-v1.txt`) as its preset dictionary and holds a JSON
+//! object: `pack`, always, and the difference of the other keys from the preset (a JSON Merge Patch that also
+//! looks into lists). The closing `z` is there because programs that turn addresses into links leave out a
+//! final `-` or `_`, and because a link without it was cut off.
 //!
 //! A published link opens for ever: the form, the dictionary and the presets never change, a new form gets a new
 //! version. Links come from strangers, so lengths are capped before and after decompression and every value is
