@@ -51,6 +51,8 @@ pub struct LlamaConfig {
     pub bos_token_id: Option<u32>,
     /// Token that ends a text.
     pub eos_token_id: Option<u32>,
+    /// Token that pads; its embedding gets no gradient from being looked up, as in transformers.
+    pub pad_token_id: Option<u32>,
 }
 
 impl LlamaConfig {
@@ -96,6 +98,7 @@ impl LlamaConfig {
             tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
             bos_token_id: raw.bos_token_id,
             eos_token_id: first_id(&json["eos_token_id"]),
+            pad_token_id: raw.pad_token_id,
         };
         config.check()?;
         Ok(config)
@@ -139,6 +142,7 @@ impl LlamaConfig {
             "num_attention_heads": self.num_attention_heads,
             "num_hidden_layers": self.num_hidden_layers,
             "num_key_value_heads": self.num_key_value_heads,
+            "pad_token_id": self.pad_token_id,
             "rms_norm_eps": self.rms_norm_eps,
             "rope_scaling": null,
             "rope_theta": self.rope_theta,
@@ -173,6 +177,7 @@ struct Raw {
     max_position_embeddings: Option<usize>,
     tie_word_embeddings: Option<bool>,
     bos_token_id: Option<u32>,
+    pad_token_id: Option<u32>,
 }
 
 fn first_id(value: &Value) -> Option<u32> {
@@ -203,6 +208,7 @@ mod tests {
             tie_word_embeddings: true,
             bos_token_id: Some(2),
             eos_token_id: Some(3),
+            pad_token_id: Some(0),
         }
     }
 

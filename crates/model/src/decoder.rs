@@ -211,7 +211,7 @@ impl Llama {
         let positions: Arc<[u32]> = batch.positions.as_slice().into();
         let segments: Arc<[Segment]> = batch.segments.as_slice().into();
         let turn = |x| rope(x, &self.rope, &positions);
-        let mut x = embedding(self.model.embed_tokens.weight.val(), &batch.ids);
+        let mut x = embedding(self.model.embed_tokens.weight.val(), &batch.ids, self.config.pad_token_id);
         for (index, layer) in self.model.layers.iter().enumerate() {
             seen(&x);
             let normed = layer.input_layernorm.forward(x.clone());

@@ -71,7 +71,11 @@ fn swiglu_matches() {
 #[test]
 fn embedding_matches() {
     let ids = [3, 0, 3, 7, 11, 3];
-    compare([random([12, 8])], |[w]| kernels::embedding(w, &ids), |[w]| composed::embedding(w, &ids));
+    for padding in [None, Some(7)] {
+        compare([random([12, 8])], |[w]| kernels::embedding(w, &ids, padding), |[w]| {
+            composed::embedding(w, &ids, padding)
+        });
+    }
 }
 
 #[test]

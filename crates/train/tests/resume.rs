@@ -20,6 +20,7 @@ fn config() -> LlamaConfig {
         tie_word_embeddings: true,
         bos_token_id: None,
         eos_token_id: None,
+        pad_token_id: None,
     }
 }
 

@@ -2,36 +2,44 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 
 use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
 use super::math::add_scaled;
 
-/// `[vocab, d_model]` and `[tokens]` ids → `[tokens, d_model]`.
+/// `[vocab, d_model]` and `[tokens]` ids → `[tokens, d_model]`. Looking up `padding` passes no gradient on, as
+/// PyTorch's `padding_idx`.
 ///
 /// # Panics
 /// If an id is not below `vocab`.
-pub fn embedding(weight: Tensor<2>, ids: &[u32]) -> Tensor<2> {
+pub fn embedding(weight: Tensor<2>, ids: &[u32], padding: Option<u32>) -> Tensor<2> {
     let vocab = weight.dims()[0];
     assert!(ids.iter().all(|&id| (id as usize) < vocab), "a token id is outside the vocabulary of {vocab}");
     if is_flex(&weight.device()) {
-        apply(Embedding { ids: ids.into() }, [weight.into()])
+        apply(Embedding { ids: ids.into(), padding }, [weight.into()])
     } else {
-        composed(weight, ids)
+        composed(weight, ids, padding)
     }
 }
 
 /// [`embedding`] in burn's operations.
-pub fn composed(weight: Tensor<2>, ids: &[u32]) -> Tensor<2> {
-    let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+pub fn composed(weight: Tensor<2>, ids: &[u32], padding: Option<u32>) -> Tensor<2> {
+    let device = weight.device();
     let count = ids.len();
-    let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &weight.device());
-    weight.select(0, ids)
+    let index: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+    let rows = weight.select(0, Tensor::<1, Int>::from_data(TensorData::new(index, [count]), &device));
+    if !ids.iter().any(|&id| Some(id) == padding) {
+        return rows;
+    }
+    let padded: Vec<bool> = ids.iter().map(|&id| Some(id) == padding).collect();
+    let padded = Tensor::<2, Bool>::from_data(TensorData::new(padded, [count, 1]), &device).expand(rows.shape());
+    rows.clone().mask_where(padded, rows.detach())
 }
 
 #[derive(Debug, Clone)]
 struct Embedding {
     ids: Arc<[u32]>,
+    padding: Option<u32>,
 }
 
 impl FlexOp<1> for Embedding {
@@ -52,6 +60,9 @@ impl FlexOp<1> for Embedding {
         let grad = contiguous(grad);
         let mut d_weight = vec![0.0; vocab * width];
         for (&id, grad) in self.ids.iter().zip(values(&grad).chunks(width)) {
+            if Some(id) == self.padding {
+                continue;
+            }
             add_scaled(&mut d_weight[id as usize * width..][..width], 1.0, grad);
         }
         [Some(tensor(d_weight, [vocab, width]))]
