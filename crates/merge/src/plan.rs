@@ -2,12 +2,12 @@
 
 use maec_checkpoint::{Dtype, Error, TensorInfo};
 use maec_recipe::{OutDtype, Recipe, glob};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Inputs, MergeError, method::method, select::count_half_up, tiles};
 
 /// A merge before any weight is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The output's tensors, sorted by name.
     pub tensors: Vec<PlannedTensor>,
@@ -24,7 +24,7 @@ pub struct Plan {
 }
 
 /// One tensor of the output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedTensor {
     /// Hugging Face name.
     pub name: String,

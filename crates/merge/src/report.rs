@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use maec_recipe::Recipe;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{TensorStats, select::Selection};
 
 /// The account of one merge: what went in, what was chosen and why, and what came out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// Where a NaN or infinity was allowed, norms may be one, which JSON writes as `null`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// What was asked for.
     pub recipe: Recipe,
@@ -25,7 +27,7 @@ pub struct Report {
 }
 
 /// One model that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputReport {
     /// Its part: `base`, `ability`, `reference`, `language es`, ….
     pub part: String,
@@ -37,7 +39,7 @@ pub struct InputReport {
 }
 
 /// One tensor of the output.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TensorReport {
     /// Similarity and norms.
     #[serde(flatten)]

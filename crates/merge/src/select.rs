@@ -43,6 +43,13 @@ pub fn rank(scores: &[(&str, f64)]) -> Vec<usize> {
 /// pattern forces in pushes no other out.
 ///
 /// `k2` is a fraction, 0–1. Cheap enough to be called at every move of a slider.
+///
+/// ```
+/// let scores = [("q_proj", 0.9), ("k_proj", -0.2), ("v_proj", 0.1)];
+/// let selection = maec_merge::select(&scores, 0.6, &Default::default());
+/// assert_eq!(selection.rank, [0, 2, 1]);
+/// assert_eq!(selection.selected, [false, true, true]);
+/// ```
 pub fn select(scores: &[(&str, f64)], k2: f64, select: &Select) -> Selection {
     let rank = rank(scores);
     let mut selected = vec![false; scores.len()];

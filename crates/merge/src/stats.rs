@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use maec_checkpoint::{Dtype, ModelHasher, TensorInfo};
 use maec_recipe::Recipe;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Inputs, MergeError, Progress, Stage,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What Eq. 4 and a reader want to know of one tensor τ. Norms are Euclidean, over the flattened tensor.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TensorStats {
     /// Hugging Face name.
     pub name: String,

@@ -42,7 +42,7 @@ fn tensor(model: &MemoryWeights) -> Tensor<1> {
 
 /// A handful of f32 roundings of values and terms that stay below 16.
 fn assert_agrees(device: Tensor<1>, cpu: &[u8]) {
-    let device = device.into_data().to_vec::<f32>().expect("f32");
+    let device = device.into_data().try_to_vec::<f32>().expect("f32");
     let cpu = convert::decode_f32(Dtype::F32, cpu).expect("f32");
     assert_eq!(device.len(), cpu.len());
     for (index, (device, cpu)) in device.iter().zip(&cpu).enumerate() {
@@ -85,7 +85,7 @@ fn without_languages_the_unselected_are_the_base() {
     let [base, ability, reference] = [&models.base, &models.ability, &models.reference].map(tensor);
     let device = merge_on_device(base, ability, reference, &[], &[], &PARAMETERS, false);
     assert_eq!(
-        device.into_data().to_vec::<f32>().expect("f32"),
+        device.into_data().try_to_vec::<f32>().expect("f32"),
         models.base.read_f32("w").expect("readable")
     );
 }

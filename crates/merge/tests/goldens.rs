@@ -200,6 +200,7 @@ fn the_report_tells_what_was_merged() {
         assert_eq!(tensor.stats.ability_nonzero, golden("RA").iter().filter(|&&x| x != 0.0).count() as u64);
     }
     let json = serde_json::to_value(&report).expect("JSON");
+    assert_eq!(serde_json::from_value::<Report>(json.clone()).expect("a report"), report);
     assert_eq!(json["tensors"][0]["name"], "model.embed_tokens.weight");
     assert_eq!(json["tensors"][0]["dtype"], "F32");
     assert_eq!(json["recipe"]["parameters"]["k2"], 0.3);
