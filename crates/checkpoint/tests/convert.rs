@@ -175,7 +175,7 @@ proptest! {
             // Neighbouring bit patterns are neighbouring magnitudes.
             for neighbour in [bits.wrapping_sub(1), bits.wrapping_add(1)] {
                 if error(bits).is_finite() && error(neighbour).is_finite() {
-                    prop_assert!(error(bits) < error(neighbour) || (error(bits) == error(neighbour) && bits % 2 == 0)
+                    prop_assert!(error(bits) < error(neighbour) || (error(bits) == error(neighbour) && bits.is_multiple_of(2))
                         || x == 0.0);
                 }
             }

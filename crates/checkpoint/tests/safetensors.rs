@@ -217,7 +217,7 @@ fn the_writer_refuses_what_no_reader_would_open() {
     let a = info("a", Dtype::U8, &[2]);
     assert!(matches!(write(&[a.clone(), a.clone()], &[0; 2]), Err(Error::DuplicateTensor { .. })));
     assert!(matches!(
-        write(&[a.clone()], &[0; 3]),
+        write(std::slice::from_ref(&a), &[0; 3]),
         Err(Error::WrongTensorBytes { expected: 2, found: 3, .. })
     ));
     assert!(matches!(write(&[a], &[0; 1]), Err(Error::WrongTensorBytes { expected: 2, found: 1, .. })));
