@@ -172,6 +172,32 @@ fn nan_and_infinity_are_named_by_model_tensor_and_element() {
 }
 
 #[test]
+fn indices_count_from_the_tensors_start() {
+    let n = 150_000;
+    let make = |name: &str, at: usize, value: f64| {
+        let mut values = vec![1.0; n];
+        values[at] = value;
+        model(name, &[("long", Dtype::F32, &[n], values)])
+    };
+    let same = make("same", 0, 1.0);
+    let models = |ability| Models {
+        base: same.clone(),
+        ability,
+        reference: same.clone(),
+        languages: vec![same.clone()],
+    };
+    let recipe = Recipe { out_dtype: Some(OutDtype::Float16), ..plain() };
+    let index = |ability| match models(ability).merge(&recipe) {
+        Err(MergeError::Checkpoint(Error::NonFinite { index, .. }) | MergeError::Overflow { index, .. }) => {
+            index
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(index(make("diverged", 140_001, f64::NAN)), 140_001);
+    assert_eq!(index(make("huge", 70_002, 1e6)), 70_002);
+}
+
+#[test]
 fn where_it_is_allowed_a_nan_is_written_as_the_canonical_one() {
     // A NaN with a sign and a payload, which hosts would otherwise carry on in their own ways.
     let info =

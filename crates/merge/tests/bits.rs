@@ -8,9 +8,6 @@ use maec_checkpoint::{Dtype, MemoryWeights};
 use maec_merge::merged_hash;
 use maec_recipe::{MergeMethod, OutDtype, Parameters, Recipe};
 
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
-
 const SHAPES: [(&str, Dtype, &[usize]); 4] = [
     // More than one tile, and not a whole number of them.
     ("embed.weight", Dtype::F32, &[347, 211]),

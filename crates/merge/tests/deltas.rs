@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::{Models, go_on, model, recipe};
 use maec_checkpoint::{
     DeltaPositions, DeltaWeights, Dtype, Error, MemorySink, MemorySource, MemoryWeights, SparseDelta,
-    Weights, write_delta,
+    Weights, model_hash, write_delta,
 };
 use maec_merge::{Inputs, Options, merge_to_memory};
 use maec_recipe::Parameters;
@@ -58,6 +58,25 @@ fn deltas_merge_to_the_bytes_that_checkpoints_do() {
     let (_, from_checkpoints) =
         merge_to_memory(&models.inputs(), &recipe, &options, &mut go_on).expect("merged");
     assert_eq!(from_deltas, from_checkpoints);
+}
+
+#[test]
+fn a_wider_delta_is_merged_and_hashed_as_its_checkpoint() {
+    let base = dense("base", 0);
+    let mut b = vec![0.0; 70_001];
+    base.read_f64("a", 0..b.len(), &mut b).expect("readable");
+    b[69_999] += 1.0 / 1024.0;
+    let wide = model("wide", &[("a", Dtype::F32, &[b.len()], b), ("b", Dtype::F32, &[2], vec![1.0, 0.0])]);
+    let sparse = delta(&base, &wide).apply(Arc::new(base.clone())).expect("the same base");
+    let recipe = recipe(Parameters::default(), &[1.0]);
+    let options = Options { hash_inputs: true, ..Options::default() };
+    let reports = [&wide as &dyn Weights, &sparse].map(|es| {
+        let inputs = Inputs { base: &base, ability: &base, reference: &base, languages: vec![es] };
+        merge_to_memory(&inputs, &recipe, &options, &mut go_on).expect("merged").1
+    });
+    assert_eq!(reports[0], reports[1]);
+    assert_eq!(reports[0].inputs[3].hash, Some(model_hash(&wide).expect("hashed")));
+    assert!(reports[0].tensors[0].stats.language_norm > 0.0);
 }
 
 #[test]
