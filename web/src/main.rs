@@ -1,2 +1,18 @@
-//! (to be written)
-fn main() {}
+//! The studio's page. It holds no model and no tensors: an engine in a worker computes, the page asks and shows.
+
+mod archive;
+mod browser;
+mod components;
+mod engine;
+mod format;
+mod map;
+mod math;
+mod results;
+mod scale;
+mod studio;
+
+fn main() {
+    console_error_panic_hook::set_once();
+    browser::remove("boot");
+    leptos::mount::mount_to_body(components::App);
+}

@@ -1,0 +1,153 @@
+//! The few things the page asks of the browser itself.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url, UrlSearchParams, window};
+
+/// The address's query with its `?`, or nothing.
+pub fn query() -> String {
+    window().and_then(|window| window.location().search().ok()).unwrap_or_default()
+}
+
+/// A parameter of the address's query, decoded.
+pub fn query_parameter(name: &str) -> Option<String> {
+    UrlSearchParams::new_with_str(&query()).ok()?.get(name)
+}
+
+/// The address's fragment without its `#`.
+pub fn fragment() -> String {
+    let hash = window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
+    hash.trim_start_matches('#').to_owned()
+}
+
+/// Puts a fragment into the address without a new entry in the history, and gives the whole address.
+pub fn set_fragment(fragment: &str) -> Option<String> {
+    let window = window()?;
+    let url = Url::new(&window.location().href().ok()?).ok()?;
+    url.set_hash(fragment);
+    let href = url.href();
+    window.history().ok()?.replace_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&href)).ok()?;
+    Some(href)
+}
+
+/// Copies text; `false` when the browser does not let the page.
+pub async fn copy(text: &str) -> bool {
+    let Some(window) = window() else { return false };
+    // Absent outside secure contexts, whatever web-sys says.
+    let clipboard = window.navigator().clipboard();
+    if clipboard.is_undefined() {
+        return false;
+    }
+    JsFuture::from(clipboard.write_text(text)).await.is_ok()
+}
+
+/// A folder's absolute URL, ending in `/`, from one that may be relative to the page.
+pub fn folder_url(address: &str) -> Option<String> {
+    let slash = if address.ends_with('/') { "" } else { "/" };
+    let base = window()?.document()?.base_uri().ok()??;
+    let url = Url::new_with_base(&format!("{address}{slash}"), &base).ok()?;
+    Some(url.href())
+}
+
+/// Hands a file to the browser's downloads.
+pub fn download(name: &str, bytes: &[u8]) -> Option<()> {
+    let document = window()?.document()?;
+    let options = BlobPropertyBag::new();
+    options.set_type("application/zip");
+    let blob = Blob::new_with_u8_array_sequence_and_options(&Array::of1(&Uint8Array::from(bytes)), &options).ok()?;
+    let url = Url::create_object_url_with_blob(&blob).ok()?;
+    let anchor: HtmlAnchorElement = document.create_element("a").ok()?.dyn_into().ok()?;
+    anchor.set_href(&url);
+    anchor.set_download(name);
+    document.body()?.append_child(&anchor).ok()?;
+    anchor.click();
+    anchor.remove();
+    // Later, because the download reads the address after the click.
+    gloo_timers::callback::Timeout::new(60_000, move || {
+        let _ = Url::revoke_object_url(&url);
+    })
+    .forget();
+    Some(())
+}
+
+/// Sets `data-<name>` on the body, for tests and styles.
+pub fn mark_body(name: &str, value: &str) {
+    if let Some(body) = window().and_then(|window| window.document()).and_then(|document| document.body()) {
+        let _ = body.set_attribute(&format!("data-{name}"), value);
+    }
+}
+
+/// Sets the keyboard's focus on an element by its id.
+pub fn focus(id: &str) {
+    if let Some(element) = element(id) {
+        let _ = element.focus();
+    }
+}
+
+/// Scrolls an element into view by its id.
+pub fn scroll_to(id: &str) {
+    if let Some(element) = element(id) {
+        element.scroll_into_view();
+    }
+}
+
+/// Whether an element has this id.
+pub fn exists(id: &str) -> bool {
+    element(id).is_some()
+}
+
+/// Removes an element by its id.
+pub fn remove(id: &str) {
+    if let Some(element) = element(id) {
+        element.remove();
+    }
+}
+
+/// Calls `act` whenever a person puts another fragment into the address.
+pub fn on_fragment_change(act: impl Fn() + 'static) {
+    let Some(window) = window() else { return };
+    let closure = wasm_bindgen::prelude::Closure::<dyn FnMut()>::new(act);
+    let _ = window.add_event_listener_with_callback("hashchange", closure.as_ref().unchecked_ref());
+    // The page listens as long as it is open.
+    closure.forget();
+}
+
+/// Reads or, with a value, writes what the browser keeps for this page; private windows may keep nothing.
+pub fn stored(key: &str) -> Option<String> {
+    window()?.local_storage().ok()??.get_item(key).ok()?
+}
+
+/// Keeps a value for this page where the browser lets it.
+pub fn store(key: &str, value: &str) {
+    if let Some(storage) = window().and_then(|window| window.local_storage().ok()).flatten() {
+        let _ = storage.set_item(key, value);
+    }
+}
+
+/// Sets the theme on the root element: `auto`, `light` or `dark`.
+pub fn set_theme(theme: &str) {
+    if let Some(root) = window().and_then(|window| window.document()).and_then(|document| document.document_element()) {
+        let _ = root.set_attribute("data-theme", theme);
+    }
+}
+
+/// Seconds since some fixed moment.
+pub fn now() -> f64 {
+    js_sys::Date::now() / 1000.0
+}
+
+fn element(id: &str) -> Option<HtmlElement> {
+    window()?.document()?.get_element_by_id(id)?.dyn_into().ok()
+}
+
+/// Whether a click came from a finger. Clicks are pointer events in today's browsers.
+pub fn is_touch(event: &web_sys::MouseEvent) -> bool {
+    event.dyn_ref::<web_sys::PointerEvent>().is_some_and(|event| event.pointer_type() == "touch")
+}
+
+/// Whether the `<details>` that a toggle event came from is open now.
+pub fn is_open(event: &web_sys::Event) -> bool {
+    let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    element.is_some_and(|element| element.has_attribute("open"))
+}

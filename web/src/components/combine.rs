@@ -1,0 +1,209 @@
+//! Step 3: γ, η and Eq. 5; then the merge, its progress and what came out.
+
+use leptos::prelude::*;
+use maec_protocol::PackSummary;
+
+use super::extract::{Equation, FACTOR, StepHead, scalar, set_scalar};
+use super::param::{Param, Range};
+use crate::format::{plural, seconds};
+use crate::math;
+use crate::studio::{EngineState, Outcome, Run, Studio};
+
+/// γ, η and Eq. 5, with the button that does it all.
+#[component]
+pub fn Combine() -> impl IntoView {
+    let studio = Studio::current();
+    let counts = move || studio.ranking.with(|ranking| (ranking.count, ranking.len() - ranking.count));
+    let case = move |which: &'static str, pick: fn((usize, usize)) -> usize| {
+        move || format!("{which} ({})", plural(pick(counts()), "tensor"))
+    };
+    view! {
+        <section class="card step step-combine" aria-labelledby="step-3">
+            <StepHead number=3 name="Combine">
+                "Add the languages to every tensor of the base, and the ability to the selected ones."
+            </StepHead>
+            <div class="cases">
+                <p class="case">{case("Selected", |c| c.0)}</p>
+                <Equation number=5 mathml=Signal::derive(move || studio.recipe.with(math::equation_5_selected))/>
+                <p class="case">{case("Left out", |c| c.1)}</p>
+                <Equation number=5 mathml=Signal::derive(math::equation_5_other)/>
+            </div>
+            <Param
+                id="gamma".into() symbol="<math><mi>γ</mi></math>" words="Strength of the ability"
+                range=Range { slider: (0.0, 3.0), ..FACTOR }
+                value=scalar(studio, |p| p.gamma) set=set_scalar(studio, |p, v| p.gamma = v)
+            />
+            <Param
+                id="eta".into() symbol="<math><mi>η</mi></math>" words="Strength of the languages, where selected" range=FACTOR
+                value=scalar(studio, |p| p.eta) set=set_scalar(studio, |p, v| p.eta = v)
+            />
+            <Problems/>
+            <RunPanel/>
+        </section>
+    }
+}
+
+/// The choices of problems a language: a look, the default, all there are.
+fn choices(all: u32) -> Vec<(u32, String)> {
+    let mut choices: Vec<(u32, String)> =
+        [25, 100].into_iter().filter(|&few| few < all).map(|few| (few, few.to_string())).collect();
+    choices.push((all, format!("all {all}")));
+    choices
+}
+
+#[component]
+fn Problems() -> impl IntoView {
+    let studio = Studio::current();
+    let all = studio.pack.with_untracked(|pack| pack.as_ref().map_or(0, |pack: &std::sync::Arc<PackSummary>| pack.problems_per_language));
+    let choice = move |(count, label): (u32, String)| {
+        view! {
+            <label class="segment">
+                <input
+                    type="radio" name="problems" value=count data-testid=format!("problems-{count}")
+                    prop:checked=move || studio.problems.get() == count
+                    on:change=move |_| studio.problems.set(count)
+                />
+                <span>{label}</span>
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="problems">
+            <legend>"Test problems in each language"</legend>
+            <div class="segments">{choices(all).into_iter().map(choice).collect_view()}</div>
+        </fieldset>
+    }
+}
+
+/// The button, or the progress with its cancel button; below, the last merge.
+#[component]
+fn RunPanel() -> impl IntoView {
+    let studio = Studio::current();
+    let running = Memo::new(move |_| studio.is_running());
+    let label = move || {
+        let starting = studio.engine_state.with(|state| *state == EngineState::Starting);
+        if starting { "Merge and evaluate when the engine is ready" } else { "Merge and evaluate" }
+    };
+    view! {
+        <div class="run" data-testid="run" data-state=move || if running.get() { "running" } else { "idle" }>
+            <Show
+                when=move || running.get()
+                fallback=move || view! {
+                    <button
+                        type="button" class="primary" data-testid="merge-evaluate"
+                        on:click=move |_| studio.merge_and_evaluate()
+                    >
+                        {label}
+                    </button>
+                }
+            >
+                <Progress/>
+            </Show>
+            {move || studio.outcome.get().map(|outcome| view! { <Merged outcome/> })}
+        </div>
+    }
+}
+
+/// Where the work is: (label, share done in per cent or nothing, time left).
+fn progress(run: &Run) -> (String, Option<f64>, Option<f64>) {
+    match run {
+        Run::Idle => (String::new(), None, None),
+        Run::Working { label, done, total, left } => {
+            let share = (*total > 0).then(|| (*done as f64 / *total as f64).min(1.0) * 100.0);
+            (label.clone(), share, *left)
+        }
+    }
+}
+
+#[component]
+fn Progress() -> impl IntoView {
+    let studio = Studio::current();
+    let now = Memo::new(move |_| studio.run.with(progress));
+    // Read out only when the kind of work changes, not at every step.
+    let label = Memo::new(move |_| now.with(|now| now.0.clone()));
+    let share = move || now.with(|now| now.1);
+    view! {
+        <div class="progress" data-testid="progress">
+            <p class="progress-label" role="status">{label}</p>
+            <div
+                class="progress-track" role="progressbar" aria-label="Merge and evaluation" aria-valuemin="0" aria-valuemax="100"
+                aria-valuenow=move || share().map(|share| format!("{share:.0}"))
+                class:unknown=move || share().is_none()
+            >
+                <span style:width=move || share().map(|share| format!("{share:.2}%"))></span>
+            </div>
+            <p class="progress-numbers">
+                <span>{move || share().map(|share| format!("{share:.0}\u{202f}%"))}</span>
+                <span>{move || now.with(|now| now.2).map(|left| format!("about {} left", seconds(left)))}</span>
+            </p>
+            <button type="button" class="secondary" data-testid="cancel" on:click=move |_| studio.cancel_run()>"Cancel"</button>
+        </div>
+    }
+}
+
+#[component]
+fn Merged(outcome: std::sync::Arc<Outcome>) -> impl IntoView {
+    let studio = Studio::current();
+    let hash = outcome.hash.clone();
+    let short = hash.get(..12).unwrap_or(&hash).to_owned();
+    let (copied, title) = (hash.clone(), hash.clone());
+    let copy = move |_| {
+        let hash = copied.clone();
+        leptos::task::spawn_local(async move {
+            let done = crate::browser::copy(&hash).await;
+            studio.say(if done { "Hash copied." } else { "The browser does not let the page copy. Select the hash instead." });
+        });
+    };
+    let gpu = outcome.backend.name == "wgpu";
+    view! {
+        <dl
+            class="merge-facts" data-testid="merged" data-hash=hash data-backend=outcome.backend.name.clone()
+            data-merge-dispatches=outcome.dispatches.0 data-evaluate-dispatches=outcome.dispatches.1
+            data-max-difference=outcome.max_difference data-selected=outcome.selected
+        >
+            <div>
+                <dt>"Merged model"</dt>
+                <dd>
+                    <code data-testid="hash" title=title>{short}"…"</code>
+                    <button type="button" class="quiet" data-testid="copy-hash" on:click=copy>"Copy hash"</button>
+                </dd>
+            </div>
+            <div>
+                <dt>"Time"</dt>
+                <dd>{seconds(outcome.merge_seconds)}" merge, "{seconds(outcome.evaluate_seconds)}" evaluation"</dd>
+            </div>
+            <div><dt>"On"</dt><dd>{outcome.backend.device.clone()}</dd></div>
+            {gpu.then(|| view! {
+                <div>
+                    <dt>"GPU"</dt>
+                    <dd>
+                        {crate::format::count(outcome.dispatches.0 + outcome.dispatches.1)}" dispatches, at most "
+                        {format!("{:.1e}", outcome.max_difference)}" from the CPU's merge"
+                    </dd>
+                </div>
+            })}
+        </dl>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_never_exceed_what_the_pack_has() {
+        let counts = |all| choices(all).into_iter().map(|choice| choice.0).collect::<Vec<_>>();
+        assert_eq!(counts(500), [25, 100, 500]);
+        assert_eq!(counts(100), [25, 100]);
+        assert_eq!(counts(20), [20]);
+    }
+
+    #[test]
+    fn progress_is_unknown_until_the_total_is() {
+        let working = |done, total| Run::Working { label: "x".into(), done, total, left: None };
+        assert_eq!(progress(&working(0, 0)).1, None);
+        assert_eq!(progress(&working(5, 20)).1, Some(25.0));
+        assert_eq!(progress(&working(30, 20)).1, Some(100.0));
+        assert_eq!(progress(&Run::Idle).0, "");
+    }
+}

@@ -1,0 +1,153 @@
+//! The header: name, places on the page, the engine and the two ways to take the experiment along.
+
+use leptos::prelude::*;
+use maec_protocol::Backend;
+use maec_recipe::Tab;
+
+use super::theme::ThemeToggle;
+use crate::engine::EngineKind;
+use crate::studio::{EngineState, Studio, section};
+
+/// The page's banner.
+#[component]
+pub fn Header() -> impl IntoView {
+    let studio = Studio::current();
+    let closed = move || studio.pack.with(Option::is_none);
+    let place = move |(tab, label): (Tab, &'static str)| {
+        let go = move |event: web_sys::MouseEvent| {
+            super::jump(&event, section(tab));
+            studio.tab.set(tab);
+        };
+        let current = move || (studio.tab.get() == tab).then_some("true");
+        view! { <a href=format!("#{}", section(tab)) aria-current=current on:click=go>{label}</a> }
+    };
+    view! {
+        <header class="banner">
+            <div class="brand">
+                <Mark/>
+                <div>
+                    <strong>"MAEC Studio"</strong>
+                    <span class="tagline">"Merge the abilities of small language models in a browser tab."</span>
+                </div>
+            </div>
+            <nav aria-label="On this page">
+                {[(Tab::Tensors, "Tensors"), (Tab::Results, "Results"), (Tab::Try, "Try it")].map(place).collect_view()}
+            </nav>
+            <div class="tools">
+                <EngineChip/>
+                <ThemeToggle/>
+                <button type="button" class="tool" data-testid="share" disabled=closed on:click=move |_| studio.share()>"Share"</button>
+                <button
+                    type="button" class="tool" data-testid="export"
+                    disabled=move || closed() || studio.exporting.get() on:click=move |_| studio.export()
+                >
+                    {move || if studio.exporting.get() { "Exporting" } else { "Export" }}
+                </button>
+            </div>
+        </header>
+        <EnginePanel/>
+    }
+}
+
+/// The mark: a small map with its selected tensors.
+#[component]
+fn Mark() -> impl IntoView {
+    view! {
+        <svg class="logo" viewBox="0 0 24 24" width="28" height="28" aria-hidden="true" inner_html="\
+            <rect x='1' y='1' width='6' height='6' rx='1.6' class='a'/><rect x='9' y='1' width='6' height='6' rx='1.6' class='b'/>\
+            <rect x='17' y='1' width='6' height='6' rx='1.6' class='a'/><rect x='1' y='9' width='6' height='6' rx='1.6' class='b'/>\
+            <rect x='9' y='9' width='6' height='6' rx='1.6' class='a'/><rect x='17' y='9' width='6' height='6' rx='1.6' class='c'/>\
+            <rect x='1' y='17' width='6' height='6' rx='1.6' class='a'/><rect x='9' y='17' width='6' height='6' rx='1.6' class='c'/>\
+            <rect x='17' y='17' width='6' height='6' rx='1.6' class='c'/>"></svg>
+    }
+}
+
+#[component]
+fn EngineChip() -> impl IntoView {
+    let studio = Studio::current();
+    let name = move || if studio.engine_kind.get() == EngineKind::Gpu { "GPU" } else { "CPU" };
+    let state = move || match studio.engine_state.get() {
+        EngineState::Starting => "starting",
+        EngineState::Ready(_) => "ready",
+        EngineState::Broken(_) => "broken",
+    };
+    view! {
+        <button
+            type="button" class="tool engine" popovertarget="engine-panel" data-testid="engine-chip"
+            data-state=state title=move || studio.engine_why.get()
+        >
+            <span class="dot" aria-hidden="true"></span>
+            <span class="visually-hidden">"Engine: "</span>
+            {name}
+            <span class="visually-hidden">", "{state}</span>
+        </button>
+    }
+}
+
+/// What the engine runs on, why, and the switch.
+#[component]
+fn EnginePanel() -> impl IntoView {
+    let studio = Studio::current();
+    let device = move || match studio.engine_state.get() {
+        EngineState::Starting => "Starting".to_owned(),
+        EngineState::Ready(backend) => backend.device.clone(),
+        EngineState::Broken(sentence) => sentence,
+    };
+    let choice = move |(kind, id, label): (EngineKind, &'static str, &'static str)| {
+        let refused = move || kind == EngineKind::Gpu && !studio.gpu_offered();
+        view! {
+            <label class="segment">
+                <input
+                    type="radio" name="engine" value=id data-testid=format!("engine-{id}") disabled=refused
+                    prop:checked=move || studio.engine_kind.get() == kind
+                    on:change=move |_| studio.switch_engine(kind)
+                />
+                <span>{label}</span>
+            </label>
+        }
+    };
+    let checks = move || match studio.engine_state.get() {
+        EngineState::Ready(backend) if !backend.checks.is_empty() => Some(view! { <Checks backend=(*backend).clone()/> }),
+        _ => None,
+    };
+    let unavailable = move || {
+        let sentence = studio.gpu.with(|gpu| gpu.as_ref().map(|gpu| gpu.sentence())).unwrap_or_default();
+        (!studio.gpu_offered()).then_some(sentence).filter(|sentence| *sentence != studio.engine_why.get())
+    };
+    view! {
+        <div class="panel" id="engine-panel" popover="auto" data-testid="engine-panel">
+            <h2>"Engine"</h2>
+            <p class="panel-device" data-testid="engine-device">{device}</p>
+            <p data-testid="engine-why">{move || studio.engine_why.get()}</p>
+            <fieldset>
+                <legend>"Compute on"</legend>
+                <div class="segments">{[(EngineKind::Cpu, "cpu", "CPU"), (EngineKind::Gpu, "gpu", "GPU")].map(choice).collect_view()}</div>
+            </fieldset>
+            <p class="note">{unavailable}</p>
+            <p class="note">"Hashes and exports come from the CPU on either engine, so they are the same everywhere."</p>
+            {checks}
+        </div>
+    }
+}
+
+#[component]
+fn Checks(backend: Backend) -> impl IntoView {
+    let row = |check: maec_protocol::KernelCheck| {
+        view! {
+            <tr>
+                <th scope="row">{check.kernel}</th>
+                <td>{format!("{:.1e}", check.max_difference)}</td>
+                <td>{format!("{:.0e}", check.tolerance)}</td>
+            </tr>
+        }
+    };
+    view! {
+        <details data-testid="kernel-checks">
+            <summary>{format!("{} kernels agree with the CPU", backend.checks.len())}</summary>
+            <table class="numbers">
+                <thead><tr><th scope="col">"Kernel"</th><th scope="col">"Difference"</th><th scope="col">"Allowed"</th></tr></thead>
+                <tbody>{backend.checks.into_iter().map(row).collect_view()}</tbody>
+            </table>
+        </details>
+    }
+}

@@ -1,0 +1,106 @@
+//! What is on the page. Each component takes the [`Studio`] from the context.
+
+mod chart;
+mod combine;
+mod detail;
+mod extract;
+mod footer;
+mod header;
+mod messages;
+mod param;
+mod ranking;
+mod select;
+mod table;
+mod tensor_map;
+mod tensor_table;
+mod theme;
+mod try_it;
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use crate::studio::{EngineState, Studio, open};
+
+/// The whole page.
+#[component]
+pub fn App() -> impl IntoView {
+    let studio = Studio::new();
+    provide_context(studio);
+    open(studio);
+    let is_open = Memo::new(move |_| studio.pack.with(Option::is_some));
+    view! {
+        <a class="skip" href="#main" on:click=|event| jump(&event, "main")>"Skip to the studio"</a>
+        <header::Header/>
+        <messages::NoticeBar/>
+        <main id="main" tabindex="-1">
+            <Hero/>
+            {move || if is_open.get() { view! { <Workshop/> }.into_any() } else { view! { <Opening/> }.into_any() }}
+        </main>
+        <footer::Footer/>
+        <messages::Toast/>
+    }
+}
+
+/// Goes to a place on the page without touching the address, which belongs to links.
+fn jump(event: &web_sys::MouseEvent, id: &str) {
+    event.prevent_default();
+    crate::browser::scroll_to(id);
+    crate::browser::focus(id);
+}
+
+/// The value of the input that an event came from.
+fn value_of(event: &web_sys::Event) -> String {
+    let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+    input.map(|input| input.value()).unwrap_or_default()
+}
+
+#[component]
+fn Hero() -> impl IntoView {
+    view! {
+        <section class="hero" aria-labelledby="headline">
+            <h1 id="headline">"Learned in one language. Used in all of them."</h1>
+            <p class="lead">
+                "MAEC finds what training on an ability changed in a language model, sets aside the parts that carry \
+                 language, and adds the rest to what other languages changed. No training, only arithmetic on weights. \
+                 Move a control and see; everything is computed in this tab."
+            </p>
+        </section>
+    }
+}
+
+/// Everything that needs a pack.
+#[component]
+fn Workshop() -> impl IntoView {
+    view! {
+        <extract::Presets/>
+        <div class="workbench" id="workbench" tabindex="-1">
+            <extract::Extract/>
+            <select::SelectStep/>
+            <combine::Combine/>
+        </div>
+        <table::Results/>
+        <try_it::TryIt/>
+    }
+}
+
+/// What is there until a pack is open.
+#[component]
+fn Opening() -> impl IntoView {
+    let studio = Studio::current();
+    move || match studio.engine_state.get() {
+        EngineState::Broken(sentence) => view! {
+            <div class="opening" role="alert" data-testid="broken">
+                <h2>"The studio cannot open"</h2>
+                <p>{sentence}</p>
+            </div>
+        }
+        .into_any(),
+        _ => view! {
+            <div class="opening" role="status">
+                <span class="spinner" aria-hidden="true"></span>
+                <p>"Opening the engine and the demo pack"</p>
+            </div>
+        }
+        .into_any(),
+    }
+}

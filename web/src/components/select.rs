@@ -1,0 +1,101 @@
+//! Step 2: the tensor map, the ranking with its cut, and k₂.
+
+use leptos::prelude::*;
+use maec_recipe::Select;
+
+use super::detail::Detail;
+use super::extract::{Equation, StepHead};
+use super::param::{Param, Range};
+use super::ranking::RankingStrip;
+use super::tensor_map::{Legend, TensorMapView};
+use super::tensor_table::TensorTable;
+use crate::format::number;
+use crate::math;
+use crate::studio::{Force, Studio};
+
+/// k₂ in per cent.
+const K2: Range = Range { slider: (0.0, 100.0), field: (0.0, 100.0), step: 1.0 };
+
+/// The scale's bound and the map's names, which several parts share.
+#[derive(Clone, Copy)]
+pub struct Shared {
+    /// Colours are strongest at this |S|.
+    pub bound: Memo<f64>,
+    /// Names in the statistics' order.
+    pub names: Memo<Vec<String>>,
+    /// The tensor that is explained: under the pointer, else the one last focused.
+    pub shown: Memo<Option<usize>>,
+}
+
+impl Shared {
+    fn new(studio: Studio) -> Self {
+        let names = Memo::new(move |_| {
+            studio.scores.with(|scores| scores.iter().map(|score| score.name.clone()).collect::<Vec<_>>())
+        });
+        let bound = Memo::new(move |_| {
+            studio.scores.with(|scores| crate::scale::bound(scores.iter().map(|score| score.similarity)))
+        });
+        let shown = Memo::new(move |_| {
+            let focused = || {
+                let name = studio.focused.get()?;
+                names.with(|names| names.iter().position(|other| *other == name))
+            };
+            studio.hovered.get().or_else(focused)
+        });
+        Self { bound, names, shown }
+    }
+}
+
+/// Eq. 4.
+#[component]
+pub fn SelectStep() -> impl IntoView {
+    let studio = Studio::current();
+    let shared = Shared::new(studio);
+    let is_there = Memo::new(move |_| studio.scores.with(|scores| !scores.is_empty()));
+    let percent = Memo::new(move |_| studio.recipe.with(|recipe| (recipe.parameters.k2 * 1e4).round() / 1e2));
+    let set = Callback::new(move |percent: f64| studio.edit(|recipe| recipe.parameters.k2 = percent / 100.0));
+    let chosen = move || studio.ranking.with(|ranking| (ranking.count, ranking.len()));
+    let spoken = Signal::derive(move || {
+        let (count, all) = chosen();
+        format!("{} percent, {count} of {all} tensors selected", number(percent.get(), 1))
+    });
+    let overrides = Memo::new(move |_| {
+        studio.ranking.with(|ranking| ranking.forced.iter().filter(|forced| **forced != Force::No).count())
+    });
+    let has_overrides = move || overrides.get() > 0;
+    view! {
+        <section class="card step step-select" aria-labelledby="step-2" aria-busy=move || studio.scoring.get().to_string()>
+            <StepHead number=2 name="Select">
+                "Where the ability changed a tensor in the languages' direction, the tensor carries language and is left \
+                 out. The least similar ones take the ability."
+            </StepHead>
+            <Equation number=4 mathml=Signal::derive(move || studio.recipe.with(math::equation_4))/>
+            <Show when=move || is_there.get() fallback=|| view! { <p class="waiting" role="status">"Comparing tensors"</p> }>
+                <div class="map-head">
+                    <h3 id="map-title">"Tensor map"</h3>
+                    <p class="map-count" data-testid="selected-count" role="status">
+                        {move || { let (count, all) = chosen(); format!("{count} of {all} tensors selected") }}
+                    </p>
+                    <Show when=has_overrides>
+                        <button
+                            type="button" class="quiet" data-testid="clear-overrides"
+                            on:click=move |_| studio.edit(|recipe| recipe.select = Select::default())
+                        >
+                            {move || format!("Undo {} by hand", crate::format::plural(overrides.get(), "choice"))}
+                        </button>
+                    </Show>
+                </div>
+                <TensorMapView shared/>
+                <Legend shared/>
+                <Detail shared/>
+                <Param
+                    id="k2".into() symbol="<math><msub><mi>k</mi><mn>2</mn></msub></math>"
+                    words="Share of tensors that take the ability" range=K2 unit="%" value=percent set spoken
+                >
+                    <RankingStrip shared/>
+                </Param>
+                <TensorTable shared/>
+            </Show>
+        </section>
+    }
+}

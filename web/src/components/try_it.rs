@@ -1,0 +1,145 @@
+//! Try it: one prompt for the base and the merged model.
+
+use leptos::prelude::*;
+use maec_protocol::StopReason;
+use wasm_bindgen::JsCast;
+
+use crate::format::seconds;
+use crate::studio::{Side, Speech, Studio};
+
+/// Examples shown for a language.
+const MOST_EXAMPLES: usize = 4;
+
+/// The prompt box and the two answers.
+#[component]
+pub fn TryIt() -> impl IntoView {
+    let studio = Studio::current();
+    let languages = studio.pack.with_untracked(|pack| pack.as_ref().map_or(Vec::new(), |pack| {
+        let has_example = |code: &str| pack.examples.iter().any(|example| example.0 == code);
+        pack.languages.iter().filter(|language| has_example(&language.code)).cloned().collect()
+    }));
+    let language = RwSignal::new(languages.get(1).or(languages.first()).map_or(String::new(), |l| l.code.clone()));
+    let examples = move |code: &str| -> Vec<String> {
+        let of = |(own, question): &(String, String)| (own == code).then(|| question.clone());
+        studio.pack.with(|pack| pack.as_ref().map_or(Vec::new(), |pack| pack.examples.iter().filter_map(of).take(MOST_EXAMPLES).collect()))
+    };
+    let first = untrack(|| examples(&language.get()).into_iter().next().unwrap_or_default());
+    let prompt = RwSignal::new(first);
+    let pick = move |code: String| {
+        if let Some(first) = examples(&code).into_iter().next() {
+            prompt.set(first);
+        }
+        language.set(code);
+    };
+    let tab = move |each: maec_protocol::Language| {
+        let (code, chosen) = (each.code.clone(), each.code.clone());
+        view! {
+            <label class="segment">
+                <input
+                    type="radio" name="try-language" value=each.code.clone() data-testid=format!("try-{}", each.code)
+                    prop:checked=move || language.with(|language| *language == chosen)
+                    on:change=move |_| pick(code.clone())
+                />
+                <span>{each.name}</span>
+            </label>
+        }
+    };
+    let example = move |question: String| {
+        let text = question.clone();
+        view! {
+            <li><button type="button" class="example" lang=language.get() on:click=move |_| prompt.set(text.clone())>{question}</button></li>
+        }
+    };
+    let typed = move |event: web_sys::Event| {
+        let area = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlTextAreaElement>().ok());
+        prompt.set(area.map(|area| area.value()).unwrap_or_default());
+    };
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        studio.generate(prompt.get_untracked());
+    };
+    view! {
+        <section class="card try" id="try" tabindex="-1" aria-labelledby="try-title">
+            <div class="section-head">
+                <h2 id="try-title">"Try it"</h2>
+                <fieldset>
+                    <legend class="visually-hidden">"Examples in"</legend>
+                    <div class="segments">{languages.into_iter().map(tab).collect_view()}</div>
+                </fieldset>
+            </div>
+            <p class="section-lead">
+                "Ask both models the same. The vocabulary is small: these models know the words of their examples, so vary names and numbers."
+            </p>
+            <form class="prompt" on:submit=submit>
+                <label class="visually-hidden" for="prompt">"Prompt"</label>
+                <textarea
+                    id="prompt" rows="3" data-testid="prompt" spellcheck="false" lang=move || language.get()
+                    prop:value=move || prompt.get() on:input=typed
+                ></textarea>
+                <Show
+                    when=move || studio.speaking.get()
+                    fallback=move || view! {
+                        <button
+                            type="submit" class="primary" data-testid="generate"
+                            disabled=move || prompt.with(|prompt| prompt.trim().is_empty())
+                        >
+                            "Ask both"
+                        </button>
+                    }
+                >
+                    <button type="button" class="secondary" data-testid="stop" on:click=move |_| studio.stop_generation()>"Stop"</button>
+                </Show>
+            </form>
+            <ul class="examples" aria-label="Examples">
+                {move || examples(&language.get()).into_iter().map(example).collect_view()}
+            </ul>
+            <div class="answers">
+                <Answer side=Side::Base name="Base" language/>
+                <Answer side=Side::Merged name="Merged" language/>
+            </div>
+        </section>
+    }
+}
+
+fn ending(speech: &Speech) -> Option<String> {
+    let (tokens, time, stop) = speech.end?;
+    let why = match stop {
+        StopReason::EndOfText => "the model ended",
+        StopReason::Limit => "stopped at the limit",
+        StopReason::Cancelled => "you stopped it",
+    };
+    Some(format!("{} in {}, {why}", crate::format::plural(tokens as usize, "token"), seconds(time)))
+}
+
+#[component]
+fn Answer(side: Side, name: &'static str, language: RwSignal<String>) -> impl IntoView {
+    let studio = Studio::current();
+    let own = Memo::new(move |_| studio.speech.with(|speech| speech[side as usize].clone()));
+    let id = if side == Side::Base { "answer-base" } else { "answer-merged" };
+    view! {
+        <article class="answer" class:merged=(side == Side::Merged) aria-label=format!("Answer of the {} model", name.to_lowercase())>
+            <h3>{name}</h3>
+            <p
+                class="answer-text" data-testid=id lang=move || language.get()
+                aria-live="polite" aria-busy=move || own.with(|own| own.busy).to_string()
+            >
+                <span class="answer-prompt">{move || own.with(|own| own.prompt.clone())}</span>
+                <span class="answer-new">{move || own.with(|own| own.text.clone())}</span>
+                <Show when=move || own.with(|own| own.busy)><span class="caret" aria-hidden="true"></span></Show>
+            </p>
+            <p class="answer-end">{move || own.with(ending)}</p>
+        </article>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_says_how_long_and_why() {
+        let speech = Speech { end: Some((1, 0.25, StopReason::EndOfText)), ..Speech::default() };
+        assert_eq!(ending(&speech).as_deref(), Some("1 token in 0.2\u{202f}s, the model ended"));
+        assert_eq!(ending(&Speech::default()), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! Starting: which engine, its worker, the pack, and what to do when a worker is lost.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use maec_protocol::{Reply, Request};
+
+use super::{EngineState, Studio};
+use crate::browser;
+use crate::engine::{After, Answer, CallError, Choice, Engine, EngineKind, Loss, Wish, choose, probe};
+
+/// The pack that opens when the address names none, relative to the page.
+const DEFAULT_PACK: &str = "packs/demo/";
+
+/// What the engine says when it answers with the wrong kind of message.
+pub(super) const CONFUSED: &str = "The engine gave an answer of the wrong kind. Reload the page.";
+
+/// Opens the studio: engine, pack, statistics and the address's link, in this order.
+pub fn open(studio: Studio) {
+    spawn_local(async move {
+        let query = browser::query();
+        let wish = Wish::from_query(&query);
+        let pack = browser::query_parameter("pack").unwrap_or_else(|| DEFAULT_PACK.into());
+        match browser::folder_url(&pack) {
+            Some(url) => studio.with_hands(|hands| (hands.wish, hands.pack_url) = (wish, url)),
+            None => {
+                let message = format!("The address {pack} of a pack is no URL. Correct the part ?pack= of this page's address.");
+                return studio.engine_state.set(EngineState::Broken(message));
+            }
+        }
+        let gpu = probe().await;
+        let choice = choose(&gpu, wish);
+        studio.gpu.set(Some(gpu));
+        studio.start(choice).await;
+    });
+}
+
+impl Studio {
+    /// The switch: another engine, because a person says so.
+    pub fn switch_engine(self, kind: EngineKind) {
+        let why = if kind == EngineKind::Gpu { "You chose the GPU." } else { "You chose the CPU." };
+        spawn_local(self.start(Choice { kind, why: why.into() }));
+    }
+
+    /// Whether the switch may offer the GPU.
+    pub fn gpu_offered(self) -> bool {
+        let allow_software = self.hands.with_value(|hands| hands.wish.allow_software);
+        self.losses.get().gpu_allowed()
+            && self.gpu.with(|gpu| gpu.as_ref().is_some_and(|gpu| gpu.usable(allow_software)))
+    }
+
+    async fn start(self, choice: Choice) {
+        match self.bring_up(choice).await {
+            Ok(()) => self.score(),
+            Err(CallError::Failed(sentence)) => {
+                self.engine_state.set(EngineState::Broken(sentence));
+                self.release();
+            }
+            // Whoever noticed the loss starts the next engine.
+            Err(CallError::Lost | CallError::Cancelled) => {}
+        }
+    }
+
+    async fn bring_up(self, choice: Choice) -> Result<(), CallError> {
+        let kind = choice.kind;
+        self.engine_kind.set(kind);
+        self.engine_why.set(choice.why);
+        self.engine_state.set(EngineState::Starting);
+        browser::mark_body("engine", "");
+        let on_loss = Box::new(move |loss| self.lost(kind, loss));
+        let (engine, loaded) = Engine::spawn(kind, on_loss).map_err(CallError::Failed)?;
+        // The old engine ends here, and with it whatever was asked of it.
+        let old = self.with_hands(|hands| {
+            hands.merged = None;
+            hands.engine.replace(engine)
+        });
+        drop(old);
+        loaded.await.map_err(|_| CallError::Lost)?;
+
+        let allow_software = self.hands.with_value(|hands| hands.wish.allow_software);
+        let Reply::Ready { backend } = self.call(Request::Start { allow_software }).await?.reply else {
+            return Err(CallError::Failed(CONFUSED.into()));
+        };
+        let url = self.hands.with_value(|hands| hands.pack_url.clone());
+        let Reply::PackOpened { pack } = self.call(Request::OpenPack { url }).await?.reply else {
+            return Err(CallError::Failed(CONFUSED.into()));
+        };
+        let first = self.pack.with_untracked(Option::is_none);
+        if first {
+            self.recipe.set(pack.recipe.clone());
+            self.problems.update(|problems| *problems = (*problems).min(pack.problems_per_language));
+            self.pack.set(Some(Arc::new(pack)));
+        }
+        self.engine_state.set(EngineState::Ready(Arc::new(backend)));
+        browser::mark_body("engine", kind.code());
+        self.release();
+        if first {
+            browser::mark_body("ready", "true");
+            self.follow_address();
+        }
+        Ok(())
+    }
+
+    fn lost(self, kind: EngineKind, loss: Loss) {
+        let mut losses = self.losses.get_untracked();
+        let after = losses.after(kind, loss.gpu_unusable, loss.reason.trim_end_matches('.'));
+        self.losses.set(losses);
+        match after {
+            After::Restart(choice) => {
+                self.inform(choice.why.clone());
+                spawn_local(self.start(choice));
+            }
+            After::GiveUp(sentence) => {
+                self.engine_state.set(EngineState::Broken(sentence));
+                spawn_local(async move { self.release() });
+            }
+        }
+    }
+
+    /// Waits until an engine is ready; an error says why none will be.
+    pub(super) async fn engine_ready(self) -> Result<(), CallError> {
+        loop {
+            match self.engine_state.get_untracked() {
+                EngineState::Ready(_) => return Ok(()),
+                EngineState::Broken(sentence) => return Err(CallError::Failed(sentence)),
+                EngineState::Starting => {
+                    let (tell, told) = oneshot::channel();
+                    self.with_hands(|hands| hands.waiting.push(tell));
+                    let _ = told.await;
+                }
+            }
+        }
+    }
+
+    fn release(self) {
+        for waiting in self.with_hands(|hands| std::mem::take(&mut hands.waiting)) {
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Asks the engine without progress.
+    pub(super) async fn call(self, body: Request) -> Result<Answer, CallError> {
+        self.call_with(body, Rc::new(|_| ()), |_, _| ()).await
+    }
+
+    /// Asks the engine; progress goes to `on_event`, the request's number to `remember` and `None` to it at the end.
+    pub(super) async fn call_with(
+        self,
+        body: Request,
+        on_event: Rc<dyn Fn(Reply)>,
+        remember: fn(&mut super::Hands, Option<u32>),
+    ) -> Result<Answer, CallError> {
+        let asked = self.with_hands(|hands| {
+            let (id, answer) = hands.engine.as_ref()?.ask(body, on_event);
+            remember(hands, Some(id));
+            Some(answer)
+        });
+        let outcome = match asked {
+            Some(answer) => answer.await.unwrap_or(Err(CallError::Lost)),
+            None => Err(CallError::Lost),
+        };
+        self.with_hands(|hands| remember(hands, None));
+        outcome
+    }
+}
