@@ -36,12 +36,14 @@ pub fn everything() -> Result<()> {
 pub fn wasm_tools() -> Result<WasmTools> {
     step("wasm target", wasm_target)?;
     let wasm_opt = step("wasm-opt", || {
-        if let Some(path) = paths::which("wasm-opt") {
+        let found = || paths::which("wasm-opt");
+        if let Some(path) = found() {
             return Ok((Some(path.clone()), format!("found {}", path.display())));
         }
         announce("installing binaryen");
-        Ok(match system::install(&["binaryen"]) {
-            Ok(()) => (paths::which("wasm-opt"), "installed".to_owned()),
+        let installed = system::install(&["binaryen"]);
+        Ok(match installed.and_then(|()| found().context("it is not in PATH after its installation")) {
+            Ok(path) => (Some(path), "installed".to_owned()),
             Err(error) => (None, format!("going on without, the wasm will be larger; {error:#}")),
         })
     })?;

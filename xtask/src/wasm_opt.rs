@@ -42,7 +42,12 @@ pub fn optimise(wasm_opt: &Path, module: &Path, level: &str) -> Result<(u64, u64
             .output()
             .context("running wasm-opt")?;
         let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "wasm-opt refuses {}: {}", module.display(), said.trim());
+        ensure!(
+            output.status.success(),
+            "wasm-opt refuses {}: {}",
+            module.display(),
+            said.lines().next().unwrap_or("no message")
+        );
         fs::rename(&unfinished, &done).with_context(|| format!("writing {}", done.display()))?;
     }
     let unfinished = module.with_extension("tmp");
