@@ -100,8 +100,12 @@ impl Snapshot {
                 Some(("weight", name)) => {
                     weights.insert(name.to_owned(), (info.shape.clone(), f32_of_bytes(&bytes)));
                 }
-                Some(("first", name)) => drop(firsts.insert(name.to_owned(), f32_of_bytes(&bytes))),
-                Some(("second", name)) => drop(seconds.insert(name.to_owned(), f32_of_bytes(&bytes))),
+                Some(("first", name)) => {
+                    firsts.insert(name.to_owned(), f32_of_bytes(&bytes));
+                }
+                Some(("second", name)) => {
+                    seconds.insert(name.to_owned(), f32_of_bytes(&bytes));
+                }
                 Some(("positions", name)) => {
                     let list = bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
                     positions.insert(name.to_owned(), list);

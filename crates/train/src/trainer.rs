@@ -50,7 +50,9 @@ impl Trainer {
         config.check()?;
         if let Some(neurons) = &neurons {
             let mut sizes = BTreeMap::new();
-            model.for_each_parameter(&mut |name, shape, _| drop(sizes.insert(name.to_owned(), shape.iter().product())));
+            model.for_each_parameter(&mut |name, shape, _| {
+                sizes.insert(name.to_owned(), shape.iter().product());
+            });
             neurons.check(&sizes)?;
         }
         let optimizer = AdamW::new(&config, neurons);

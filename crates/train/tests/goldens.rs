@@ -26,9 +26,9 @@ fn i64s(bytes: Vec<u8>) -> Vec<i64> {
     bytes.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b)).collect()
 }
 
-/// Three masked steps. float32 itself is off by up to 7.5e-6 (llama3) or, at one element, 2e-4 (smollm2) from
-/// float64, since Adam amplifies gradients near zero.
-fn masked_steps(name: &str, loose: usize) {
+/// Three masked steps. float32 itself is off by up to 7.5e-6 from float64. Where the first gradient is below 1e-6
+/// (two to four elements, listed in the golden) Adam turns its rounding error into whole steps of the learning rate.
+fn masked_steps(name: &str) {
     let config = LlamaConfig::from_json(&std::fs::read_to_string(folder(name).join("config.json")).unwrap()).unwrap();
     let start = open(folder(name).join("model.safetensors"));
     let golden = open(folder(&format!("train_{name}")).join("train.safetensors"));
@@ -68,34 +68,37 @@ fn masked_steps(name: &str, loose: usize) {
     }
     assert_eq!(trainer.optimizer().state_len(), 2 * neurons.len(), "moments for key neurons only");
     let after = pollster::block_on(trainer.model().values()).unwrap();
-    let mut far = 0;
+    let mut off = 0;
     for (tensor, (_, values)) in &after {
         let before = start.read_f32(tensor).unwrap();
         let trained = golden.read_f32(&format!("step3.{tensor}")).unwrap();
-        let mut golden = before.clone();
+        let near_zero = golden.read_bytes(&format!("near_zero.{tensor}")).map(u32s).unwrap_or_default();
+        let mut golden_values = before.clone();
         for (&position, &value) in neurons.of(tensor).iter().zip(&trained) {
-            golden[position as usize] = value;
+            golden_values[position as usize] = value;
         }
-        for (index, (ours, golden)) in values.iter().zip(&golden).enumerate() {
+        for (index, (ours, golden)) in values.iter().zip(&golden_values).enumerate() {
             if neurons.of(tensor).binary_search(&(index as u32)).is_err() {
                 assert_eq!(ours.to_bits(), before[index].to_bits(), "{tensor}[{index}] is outside the mask");
             }
             let difference = (ours - golden).abs();
-            assert!(difference < 5e-4, "{tensor}[{index}]: {ours} against {golden}");
-            far += usize::from(difference > 1e-5);
+            let allowed = if near_zero.contains(&(index as u32)) { 6e-3 } else { 1e-4 };
+            assert!(difference < allowed, "{tensor}[{index}]: {ours} against {golden}");
+            off += usize::from(difference > 1e-5);
         }
     }
-    assert!(far <= loose, "{far} weights are off by more than 1e-5");
+    // A gradient that changes its sign between steps leaves a small mean, which shows its rounding too.
+    assert!(off * 1000 <= neurons.len(), "{off} of {} weights are off by more than 1e-5", neurons.len());
 }
 
 #[test]
 fn llama3_masked_steps() {
-    masked_steps("llama3", 4);
+    masked_steps("llama3");
 }
 
 #[test]
 fn smollm2_masked_steps() {
-    masked_steps("smollm2", 16);
+    masked_steps("smollm2");
 }
 
 fn eq1(name: &str) {
