@@ -13,6 +13,11 @@ fn mo(operator: &str) -> String {
     format!("<mo>{operator}</mo>")
 }
 
+/// A sign between two terms, spaced as such even where a line begins with it.
+fn between(sign: &str) -> String {
+    format!("<mo form=\"infix\">{sign}</mo>")
+}
+
 /// A number that a control sets; styled as such.
 fn mn(value: f64) -> String {
     format!("<mn class=\"now\">{}</mn>", number(value, 3))
@@ -55,6 +60,11 @@ fn math(parts: &[String]) -> String {
     format!("<math>{}</math>", parts.concat())
 }
 
+/// The symbol μ of a language.
+pub fn mu(language: &str) -> String {
+    math(&[sub("μ", &text(language))])
+}
+
 /// Eq. 2: R(A) = α(Θ_{A,L0} − Θo) − β(Θ_{L0} − Θo).
 pub fn equation_2(recipe: &Recipe, reference: &str) -> String {
     let difference = |model: &str| [mo("("), theta(model), mo("−"), base(), mo(")")].concat();
@@ -62,7 +72,7 @@ pub fn equation_2(recipe: &Recipe, reference: &str) -> String {
     let with_ability = difference(&format!("A,{reference}"));
     [
         math(&[ability(), mo("="), mn(p.alpha), with_ability]),
-        math(&[mo("−"), mn(p.beta), difference(reference)]),
+        math(&[between("−"), mn(p.beta), difference(reference)]),
     ]
     .concat()
 }
@@ -74,7 +84,7 @@ pub fn equation_3(recipe: &Recipe) -> String {
         return math(&[languages(), mo("="), "<mn>0</mn>".into()]);
     }
     let terms = recipe.languages.iter().enumerate().map(|(index, language)| {
-        let sign = if index > 0 { mo("+") } else { languages() + &mo("=") };
+        let sign = if index > 0 { between("+") } else { languages() + &mo("=") };
         math(&[sign, mn(language.weight), difference(&language.name)])
     });
     terms.collect()
@@ -84,7 +94,7 @@ pub fn equation_3(recipe: &Recipe) -> String {
 pub fn equation_4(recipe: &Recipe) -> String {
     let share = format!("<mn class=\"now\">{}{}%</mn>", number(recipe.parameters.k2 * 100.0, 1), '\u{202f}');
     let similarity = [mi("S"), mo("("), mi("τ"), mo(")"), mo("="), mi("cos"), mo("("), at_tau(&ability()), mo(",")];
-    let set = [mi("𝒯"), mo("="), text("the last "), share, text(" by "), mi("S")];
+    let set = [mi("𝒯"), mo("="), text("the last\u{a0}"), share, text("\u{a0}by\u{a0}"), mi("S")];
     [math(&[similarity.concat(), at_tau(&languages()), mo(")")]), math(&set)].concat()
 }
 
@@ -94,7 +104,7 @@ pub fn equation_5_selected(recipe: &Recipe) -> String {
     let tau = format!("<mover><mi>τ</mi>{}</mover>", mo("~"));
     [
         math(&[tau, mo("="), sub("τ", &mi("o")), mo("+"), mn(p.gamma), at_tau(&ability())]),
-        math(&[mo("+"), mn(p.eta), at_tau(&languages())]),
+        math(&[between("+"), mn(p.eta), at_tau(&languages())]),
     ]
     .concat()
 }

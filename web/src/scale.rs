@@ -1,10 +1,18 @@
 //! Scales: similarity to colour strength, and values to positions along an axis.
 
-/// A round number not below the largest |value|, so that a diverging scale is symmetric around zero; 1 at most.
+/// Where a diverging scale around zero ends: a round number that nine in ten |values| stay within, so that a few
+/// large ones leave the others their colour. 1 at most.
 pub fn bound(values: impl Iterator<Item = f64>) -> f64 {
-    let largest = values.filter(|v| v.is_finite()).map(f64::abs).fold(0.0, f64::max);
-    const STEPS: [f64; 11] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0];
-    STEPS.into_iter().find(|&step| step >= largest).unwrap_or(1.0)
+    let mut sizes: Vec<f64> = values.filter(|v| v.is_finite()).map(f64::abs).collect();
+    sizes.sort_by(f64::total_cmp);
+    let large = sizes.get((sizes.len() * 9).div_ceil(10).saturating_sub(1)).copied().unwrap_or(0.0);
+    const STEPS: [f64; 12] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0];
+    STEPS.into_iter().find(|&step| step >= large).unwrap_or(1.0)
+}
+
+/// The largest |value|, or a tiny one so that it can divide.
+pub fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.filter(|v| v.is_finite()).map(f64::abs).fold(f64::MIN_POSITIVE, f64::max)
 }
 
 /// How strongly a similarity is coloured: 0 at zero, 100 at the scale's bound.
@@ -69,8 +77,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_is_round_and_holds_every_value() {
+    fn the_bound_is_round_and_holds_nine_in_ten() {
         assert_eq!(bound([0.12, -0.31].into_iter()), 0.4);
+        assert_eq!(bound((0..20).map(|i| if i == 7 { 0.9 } else { -0.08 })), 0.1);
+        assert_eq!(largest([0.1, -0.7].into_iter()), 0.7);
         assert_eq!(bound([].into_iter()), 0.005);
         assert_eq!(bound([f64::NAN, 1.0].into_iter()), 1.0);
         assert_eq!(strength(-0.2, 0.4), 50.0);

@@ -19,9 +19,10 @@ pub struct ToEngine {
     pub body: Request,
 }
 
-/// What the page can ask for.
+/// What the page can ask for. Externally tagged, as replies are: an internal tag would have every message buffered
+/// before it is read, by code that alone takes a tenth of the page's size.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Sent first: starts the backend and, on a GPU, checks every kernel against the CPU → [`Reply::Ready`].
     Start {
@@ -96,7 +97,7 @@ pub struct FromEngine {
 
 /// What the engine answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// The worker's module runs; posted once with id 0 before anything was asked.
     Loaded,

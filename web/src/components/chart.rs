@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use maec_recipe::ResultsMetric;
 
+use super::live::{live, text};
+use super::segments::{Segments, code};
 use crate::format::{number, percent};
 use crate::results::{Bar, Group, Kind, Row, bar_svg, bars};
 use crate::studio::Studio;
@@ -37,21 +39,24 @@ pub fn Chart(rows: Memo<Vec<Row>>) -> impl IntoView {
             let label = if metric == ResultsMetric::Accuracy { percent(value, 0) } else { number(value, 0) };
             view! { <span style:left=format!("{place:.2}%")>{label}</span> }
         };
-        Some(view! {
+        Some(
+            view! {
             <div class="bars" data-testid="bars">
                 {groups.into_iter().map(|each| group(each, &places)).collect_view()}
                 <div class="axis" aria-hidden="true">{axis.ticks.iter().zip(&places).map(tick).collect_view()}</div>
             </div>
-        })
+            }
+            .into_any(),
+        )
     };
     view! {
         <Patterns/>
-        {chart}
+        {live(chart)}
         <p class="chart-note">
-            {move || match studio.metric.get() {
+            {text(move || match studio.metric.get() {
                 ResultsMetric::Accuracy => "Share of test problems answered right; whiskers are 95 % intervals. More is better.",
                 ResultsMetric::Perplexity => "Perplexity on held-out text, on a logarithmic scale from 1. Less is better.",
-            }}
+            })}
         </p>
     }
 }
@@ -70,26 +75,15 @@ fn Patterns() -> impl IntoView {
 #[component]
 pub fn MetricToggle() -> impl IntoView {
     let studio = Studio::current();
-    let choice = move |(metric, id, label): (ResultsMetric, &'static str, &'static str)| {
-        view! {
-            <label class="segment">
-                <input
-                    type="radio" name="metric" value=id data-testid=format!("metric-{id}")
-                    prop:checked=move || studio.metric.get() == metric
-                    on:change=move |_| studio.metric.set(metric)
-                />
-                <span>{label}</span>
-            </label>
-        }
-    };
-    let choices =
-        [(ResultsMetric::Accuracy, "accuracy", "Accuracy"), (ResultsMetric::Perplexity, "perplexity", "Perplexity")];
-    view! {
-        <fieldset class="metric">
-            <legend class="visually-hidden">"Bars show"</legend>
-            <div class="segments">{choices.map(choice).collect_view()}</div>
-        </fieldset>
-    }
+    let chosen = code(move || match studio.metric.get() {
+        ResultsMetric::Accuracy => "accuracy".into(),
+        ResultsMetric::Perplexity => "perplexity".into(),
+    });
+    let choose = Callback::new(move |value: String| {
+        studio.metric.set(if value == "perplexity" { ResultsMetric::Perplexity } else { ResultsMetric::Accuracy });
+    });
+    let choices = [("accuracy", "Accuracy"), ("perplexity", "Perplexity")].map(|(value, label)| (value.into(), label.into()));
+    view! { <Segments name="metric" legend="Bars show" quiet=true choices=choices.to_vec() chosen choose/> }
 }
 
 /// Whether a row was evaluated here.

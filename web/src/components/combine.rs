@@ -4,7 +4,9 @@ use leptos::prelude::*;
 use maec_protocol::PackSummary;
 
 use super::extract::{Equation, FACTOR, StepHead, scalar, set_scalar};
+use super::live::{live, text};
 use super::param::{Param, Range};
+use super::segments::{Choice, Segments, code};
 use crate::format::{plural, seconds};
 use crate::math;
 use crate::studio::{EngineState, Outcome, Run, Studio};
@@ -15,7 +17,7 @@ pub fn Combine() -> impl IntoView {
     let studio = Studio::current();
     let counts = move || studio.ranking.with(|ranking| (ranking.count, ranking.len() - ranking.count));
     let case = move |which: &'static str, pick: fn((usize, usize)) -> usize| {
-        move || format!("{which} ({})", plural(pick(counts()), "tensor"))
+        text(move || format!("{which} ({})", plural(pick(counts()), "tensor")))
     };
     view! {
         <section class="card step step-combine" aria-labelledby="step-3">
@@ -44,10 +46,10 @@ pub fn Combine() -> impl IntoView {
 }
 
 /// The choices of problems a language: a look, the default, all there are.
-fn choices(all: u32) -> Vec<(u32, String)> {
-    let mut choices: Vec<(u32, String)> =
-        [25, 100].into_iter().filter(|&few| few < all).map(|few| (few, few.to_string())).collect();
-    choices.push((all, format!("all {all}")));
+fn choices(all: u32) -> Vec<Choice> {
+    let few = [25, 100].into_iter().filter(|&few| few < all);
+    let mut choices: Vec<Choice> = few.map(|few: u32| (few.to_string(), few.to_string())).collect();
+    choices.push((all.to_string(), format!("all {all}")));
     choices
 }
 
@@ -55,24 +57,13 @@ fn choices(all: u32) -> Vec<(u32, String)> {
 fn Problems() -> impl IntoView {
     let studio = Studio::current();
     let all = studio.pack.with_untracked(|pack| pack.as_ref().map_or(0, |pack: &std::sync::Arc<PackSummary>| pack.problems_per_language));
-    let choice = move |(count, label): (u32, String)| {
-        view! {
-            <label class="segment">
-                <input
-                    type="radio" name="problems" value=count data-testid=format!("problems-{count}")
-                    prop:checked=move || studio.problems.get() == count
-                    on:change=move |_| studio.problems.set(count)
-                />
-                <span>{label}</span>
-            </label>
+    let chosen = code(move || studio.problems.get().to_string());
+    let choose = Callback::new(move |value: String| {
+        if let Ok(count) = value.parse() {
+            studio.problems.set(count);
         }
-    };
-    view! {
-        <fieldset class="problems">
-            <legend>"Test problems in each language"</legend>
-            <div class="segments">{choices(all).into_iter().map(choice).collect_view()}</div>
-        </fieldset>
-    }
+    });
+    view! { <Segments name="problems" legend="Test problems in each language" choices=choices(all) chosen choose/> }
 }
 
 /// The button, or the progress with its cancel button; below, the last merge.
@@ -85,21 +76,21 @@ fn RunPanel() -> impl IntoView {
         if starting { "Merge and evaluate when the engine is ready" } else { "Merge and evaluate" }
     };
     view! {
-        <div class="run" data-testid="run" data-state=move || if running.get() { "running" } else { "idle" }>
-            <Show
-                when=move || running.get()
-                fallback=move || view! {
+        <div class="run" data-testid="run" data-state=text(move || if running.get() { "running" } else { "idle" })>
+            {live(move || if running.get() {
+                view! { <Progress/> }.into_any()
+            } else {
+                view! {
                     <button
                         type="button" class="primary" data-testid="merge-evaluate"
                         on:click=move |_| studio.merge_and_evaluate()
                     >
-                        {label}
+                        {text(label)}
                     </button>
                 }
-            >
-                <Progress/>
-            </Show>
-            {move || studio.outcome.get().map(|outcome| view! { <Merged outcome/> })}
+                .into_any()
+            })}
+            {live(move || studio.outcome.get().map(|outcome| view! { <Merged outcome/> }.into_any()))}
         </div>
     }
 }
@@ -124,17 +115,17 @@ fn Progress() -> impl IntoView {
     let share = move || now.with(|now| now.1);
     view! {
         <div class="progress" data-testid="progress">
-            <p class="progress-label" role="status">{label}</p>
+            <p class="progress-label" role="status">{text(move || label.get())}</p>
             <div
                 class="progress-track" role="progressbar" aria-label="Merge and evaluation" aria-valuemin="0" aria-valuemax="100"
-                aria-valuenow=move || share().map(|share| format!("{share:.0}"))
-                class:unknown=move || share().is_none()
+                aria-valuenow=live(move || share().map(|share| format!("{share:.0}")))
+                class:unknown=live(move || share().is_none())
             >
-                <span style:width=move || share().map(|share| format!("{share:.2}%"))></span>
+                <span style:width=live(move || share().map(|share| format!("{share:.2}%")))></span>
             </div>
             <p class="progress-numbers">
-                <span>{move || share().map(|share| format!("{share:.0}\u{202f}%"))}</span>
-                <span>{move || now.with(|now| now.2).map(|left| format!("about {} left", seconds(left)))}</span>
+                <span>{live(move || share().map(|share| format!("{share:.0}\u{202f}%")))}</span>
+                <span>{live(move || now.with(|now| now.2).map(|left| format!("about {} left", seconds(left))))}</span>
             </p>
             <button type="button" class="secondary" data-testid="cancel" on:click=move |_| studio.cancel_run()>"Cancel"</button>
         </div>
@@ -193,9 +184,9 @@ mod tests {
     #[test]
     fn choices_never_exceed_what_the_pack_has() {
         let counts = |all| choices(all).into_iter().map(|choice| choice.0).collect::<Vec<_>>();
-        assert_eq!(counts(500), [25, 100, 500]);
-        assert_eq!(counts(100), [25, 100]);
-        assert_eq!(counts(20), [20]);
+        assert_eq!(counts(500), ["25", "100", "500"]);
+        assert_eq!(counts(100), ["25", "100"]);
+        assert_eq!(counts(20), ["20"]);
     }
 
     #[test]

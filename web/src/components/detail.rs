@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::live::{live, text};
 use super::select::Shared;
 use super::tensor_map::{mark, toggle_tensor};
 use crate::format::{count, norm, percent, shape, similarity};
@@ -44,13 +45,13 @@ pub fn Detail(shared: Shared) -> impl IntoView {
                 type="button" class="quiet" data-testid="toggle-tensor"
                 on:click=move |_| toggle_tensor(studio, shared, tensor)
             >
-                {action}
+                {text(action)}
             </button>
         })
     };
     view! {
         <div class="detail" data-testid="tensor-detail">
-            {move || match shared.shown.get().and_then(explained) {
+            {live(move || match shared.shown.get().and_then(explained) {
                 Some(view) => view.into_any(),
                 None => view! {
                     <p class="detail-empty">
@@ -58,7 +59,7 @@ pub fn Detail(shared: Shared) -> impl IntoView {
                     </p>
                 }
                 .into_any(),
-            }}
+            })}
         </div>
     }
 }

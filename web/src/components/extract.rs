@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use maec_recipe::{Parameters, Recipe};
 
+use super::live::{live, text};
 use super::param::{Param, Range};
 use crate::math;
 use crate::studio::Studio;
@@ -41,7 +42,7 @@ pub fn StepHead(number: u8, name: &'static str, children: Children) -> impl Into
 pub fn Equation(number: u8, #[prop(into)] mathml: Signal<String>) -> impl IntoView {
     view! {
         <div class="equation" data-testid=format!("equation-{number}")>
-            <span class="formula" inner_html=move || mathml.get()></span>
+            <span class="formula" inner_html=text(move || mathml.get())></span>
             <span class="equation-number">"Eq. "{number}</span>
         </div>
     }
@@ -67,7 +68,7 @@ pub fn Extract() -> impl IntoView {
             });
         });
         let words = studio.language_name(&code);
-        view! { <Param id=format!("mu-{code}") symbol="<math><mi>μ</mi></math>" words range=Range { step: 0.01, ..FACTOR } value set/> }
+        view! { <Param id=format!("mu-{code}") symbol=math::mu(&code) words range=Range { step: 0.01, ..FACTOR } value set/> }
     };
     view! {
         <section class="card step step-extract" aria-labelledby="step-1">
@@ -89,7 +90,7 @@ pub fn Extract() -> impl IntoView {
             <fieldset>
                 <legend>"The languages"</legend>
                 <Equation number=3 mathml=Signal::derive(move || studio.recipe.with(math::equation_3))/>
-                {move || names.get().into_iter().enumerate().map(|(index, code)| weight(index, code)).collect_view()}
+                {live(move || names.get().into_iter().enumerate().map(|(index, code)| weight(index, code)).collect_view().into_any())}
             </fieldset>
         </section>
     }
@@ -125,7 +126,7 @@ pub fn Presets() -> impl IntoView {
         view! {
             <button
                 type="button" class="chip" title=title data-testid=format!("preset-{id}")
-                aria-pressed=move || is_on.get().to_string() on:click=apply
+                aria-pressed=text(move || is_on.get().to_string()) on:click=apply
             >
                 {name}
             </button>

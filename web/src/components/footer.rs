@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::live::live;
 use crate::format::{bytes, count};
 use crate::studio::Studio;
 
@@ -21,12 +22,12 @@ pub fn Footer() -> impl IntoView {
                     <div><dt>"Seed"</dt><dd>{pack.seed}</dd></div>
                     <div class="wide"><dt>"Made by"</dt><dd><code>{pack.command.clone()}</code></dd></div>
                 </dl>
-            })
+            }.into_any())
         })
     };
     view! {
         <footer class="page-foot">
-            {facts}
+            {live(facts)}
             <p>
                 "Every number is computed in this tab from the pack's own bytes, except rows marked as recorded, which name \
                  the command and file they come from. Nothing you do here leaves your machine. The method is MAEC, \

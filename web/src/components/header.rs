@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use maec_protocol::Backend;
 use maec_recipe::Tab;
 
+use super::live::{live, text};
+use super::segments::{Segments, code};
 use super::theme::ThemeToggle;
 use crate::engine::EngineKind;
 use crate::studio::{EngineState, Studio, section};
@@ -18,7 +20,7 @@ pub fn Header() -> impl IntoView {
             super::jump(&event, section(tab));
             studio.tab.set(tab);
         };
-        let current = move || (studio.tab.get() == tab).then_some("true");
+        let current = live(move || (studio.tab.get() == tab).then(|| "true".to_owned()));
         view! { <a href=format!("#{}", section(tab)) aria-current=current on:click=go>{label}</a> }
     };
     view! {
@@ -36,12 +38,12 @@ pub fn Header() -> impl IntoView {
             <div class="tools">
                 <EngineChip/>
                 <ThemeToggle/>
-                <button type="button" class="tool" data-testid="share" disabled=closed on:click=move |_| studio.share()>"Share"</button>
+                <button type="button" class="tool" data-testid="share" disabled=live(closed) on:click=move |_| studio.share()>"Share"</button>
                 <button
                     type="button" class="tool" data-testid="export"
-                    disabled=move || closed() || studio.exporting.get() on:click=move |_| studio.export()
+                    disabled=live(move || closed() || studio.exporting.get()) on:click=move |_| studio.export()
                 >
-                    {move || if studio.exporting.get() { "Exporting" } else { "Export" }}
+                    {text(move || if studio.exporting.get() { "Exporting" } else { "Export" })}
                 </button>
             </div>
         </header>
@@ -74,12 +76,12 @@ fn EngineChip() -> impl IntoView {
     view! {
         <button
             type="button" class="tool engine" popovertarget="engine-panel" data-testid="engine-chip"
-            data-state=state title=move || studio.engine_why.get()
+            data-state=text(state) title=text(move || studio.engine_why.get())
         >
             <span class="dot" aria-hidden="true"></span>
             <span class="visually-hidden">"Engine: "</span>
-            {name}
-            <span class="visually-hidden">", "{state}</span>
+            {text(name)}
+            <span class="visually-hidden">", "{text(state)}</span>
         </button>
     }
 }
@@ -93,21 +95,13 @@ fn EnginePanel() -> impl IntoView {
         EngineState::Ready(backend) => backend.device.clone(),
         EngineState::Broken(sentence) => sentence,
     };
-    let choice = move |(kind, id, label): (EngineKind, &'static str, &'static str)| {
-        let refused = move || kind == EngineKind::Gpu && !studio.gpu_offered();
-        view! {
-            <label class="segment">
-                <input
-                    type="radio" name="engine" value=id data-testid=format!("engine-{id}") disabled=refused
-                    prop:checked=move || studio.engine_kind.get() == kind
-                    on:change=move |_| studio.switch_engine(kind)
-                />
-                <span>{label}</span>
-            </label>
-        }
-    };
+    let kind_of = |value: &str| if value == "gpu" { EngineKind::Gpu } else { EngineKind::Cpu };
+    let chosen = code(move || studio.engine_kind.get().code().into());
+    let choose = Callback::new(move |value: String| studio.switch_engine(kind_of(&value)));
+    let refused = Callback::new(move |value: String| kind_of(&value) == EngineKind::Gpu && !studio.gpu_offered());
+    let choices = [("cpu", "CPU"), ("gpu", "GPU")].map(|(value, label)| (value.into(), label.into())).to_vec();
     let checks = move || match studio.engine_state.get() {
-        EngineState::Ready(backend) if !backend.checks.is_empty() => Some(view! { <Checks backend=(*backend).clone()/> }),
+        EngineState::Ready(backend) if !backend.checks.is_empty() => Some(view! { <Checks backend=(*backend).clone()/> }.into_any()),
         _ => None,
     };
     let unavailable = move || {
@@ -117,15 +111,12 @@ fn EnginePanel() -> impl IntoView {
     view! {
         <div class="panel" id="engine-panel" popover="auto" data-testid="engine-panel">
             <h2>"Engine"</h2>
-            <p class="panel-device" data-testid="engine-device">{device}</p>
-            <p data-testid="engine-why">{move || studio.engine_why.get()}</p>
-            <fieldset>
-                <legend>"Compute on"</legend>
-                <div class="segments">{[(EngineKind::Cpu, "cpu", "CPU"), (EngineKind::Gpu, "gpu", "GPU")].map(choice).collect_view()}</div>
-            </fieldset>
-            <p class="note">{unavailable}</p>
+            <p class="panel-device" data-testid="engine-device">{text(device)}</p>
+            <p data-testid="engine-why">{text(move || studio.engine_why.get())}</p>
+            <Segments name="engine" legend="Compute on" choices chosen choose refused/>
+            <p class="note">{text(move || unavailable().unwrap_or_default())}</p>
             <p class="note">"Hashes and exports come from the CPU on either engine, so they are the same everywhere."</p>
-            {checks}
+            {live(checks)}
         </div>
     }
 }

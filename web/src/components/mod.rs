@@ -6,9 +6,11 @@ mod detail;
 mod extract;
 mod footer;
 mod header;
+mod live;
 mod messages;
 mod param;
 mod ranking;
+mod segments;
 mod select;
 mod table;
 mod tensor_map;
@@ -34,7 +36,7 @@ pub fn App() -> impl IntoView {
         <messages::NoticeBar/>
         <main id="main" tabindex="-1">
             <Hero/>
-            {move || if is_open.get() { view! { <Workshop/> }.into_any() } else { view! { <Opening/> }.into_any() }}
+            {live::live(move || if is_open.get() { view! { <Workshop/> }.into_any() } else { view! { <Opening/> }.into_any() })}
         </main>
         <footer::Footer/>
         <messages::Toast/>
@@ -87,7 +89,7 @@ fn Workshop() -> impl IntoView {
 #[component]
 fn Opening() -> impl IntoView {
     let studio = Studio::current();
-    move || match studio.engine_state.get() {
+    live::live(move || match studio.engine_state.get() {
         EngineState::Broken(sentence) => view! {
             <div class="opening" role="alert" data-testid="broken">
                 <h2>"The studio cannot open"</h2>
@@ -102,5 +104,5 @@ fn Opening() -> impl IntoView {
             </div>
         }
         .into_any(),
-    }
+    })
 }

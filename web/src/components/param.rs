@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::live::{live, text};
 use super::value_of;
 use crate::format::number;
 
@@ -27,12 +28,13 @@ impl Range {
     }
 }
 
-/// A labelled slider with its number field. `symbol` is MathML of our own making.
+/// A labelled slider with its number field. `symbol` is MathML, inserted as it is: what comes from a link is escaped
+/// before.
 #[component]
 pub fn Param(
     /// Stem of ids and test ids: `alpha`.
     id: String,
-    symbol: &'static str,
+    #[prop(into)] symbol: String,
     #[prop(into)] words: String,
     range: Range,
     /// `%` or nothing.
@@ -86,8 +88,8 @@ pub fn Param(
                     min=range.field.0
                     max=range.field.1
                     step=range.step
-                    prop:value=shown
-                    aria-invalid=move || error.with(Option::is_some).to_string()
+                    prop:value=text(shown)
+                    aria-invalid=text(move || error.with(Option::is_some).to_string())
                     aria-describedby=description
                     on:change=typed
                 />
@@ -100,13 +102,13 @@ pub fn Param(
                 min=low
                 max=high
                 step=range.step
-                style:--fill=fill
-                prop:value=move || value.get().to_string()
+                style:--fill=text(fill)
+                prop:value=text(move || value.get().to_string())
                 aria-label=label
-                aria-valuetext=move || spoken.map(|spoken| spoken.get())
+                aria-valuetext=live(move || spoken.map(|spoken| spoken.get()))
                 on:input=moved
             />
-            <p class="error" id=error_id role="alert">{move || error.get()}</p>
+            <p class="error" id=error_id role="alert">{text(move || error.get().unwrap_or_default())}</p>
         </div>
     }
 }

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::live::{live, text};
 use super::select::Shared;
-use crate::scale::strength;
+use crate::scale::{largest, strength};
 use crate::studio::Studio;
 
 /// Bars for every tensor from the ranking's end to its start; those left of the cut are Eq. 4's choice.
@@ -14,10 +15,11 @@ pub fn RankingStrip(shared: Shared) -> impl IntoView {
     let svg = move || {
         studio.ranking.with(|ranking| {
             studio.scores.with(|scores| {
+                let tallest = largest(scores.iter().map(|score| score.similarity));
                 let ascending = ranking.order.iter().rev();
                 let bars = ascending.enumerate().map(|(place, &tensor)| {
                     let similarity = scores[tensor].similarity;
-                    bar(place, ranking.len(), similarity, strength(similarity, shared.bound.get()), ranking.selected[tensor])
+                    bar(place, ranking.len(), similarity, strength(similarity, tallest), ranking.selected[tensor])
                 });
                 bars.collect::<String>()
             })
@@ -49,13 +51,13 @@ pub fn RankingStrip(shared: Shared) -> impl IntoView {
     };
     view! {
         <div
-            class="strip" role="img" aria-label=summary data-testid="ranking"
+            class="strip" role="img" aria-label=text(summary) data-testid="ranking"
             on:pointermove=point on:pointerleave=move |_| studio.hovered.set(None)
         >
-            <span class="strip-chosen" style:width=cut></span>
-            <svg aria-hidden="true" inner_html=svg></svg>
-            <span class="strip-cut" style:left=cut></span>
-            <span class="strip-here" style:left=here hidden=move || shared.shown.get().is_none()></span>
+            <span class="strip-chosen" style:width=text(cut)></span>
+            <svg aria-hidden="true" inner_html=text(svg)></svg>
+            <span class="strip-cut" style:left=text(cut)></span>
+            <span class="strip-here" style:left=text(move || here().unwrap_or_default()) hidden=live(move || shared.shown.get().is_none())></span>
         </div>
         <div class="strip-ends" aria-hidden="true">
             <span>"least similar"</span>

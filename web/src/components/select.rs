@@ -5,6 +5,7 @@ use maec_recipe::Select;
 
 use super::detail::Detail;
 use super::extract::{Equation, StepHead};
+use super::live::{live, text, when};
 use super::param::{Param, Range};
 use super::ranking::RankingStrip;
 use super::tensor_map::{Legend, TensorMapView};
@@ -52,50 +53,77 @@ pub fn SelectStep() -> impl IntoView {
     let studio = Studio::current();
     let shared = Shared::new(studio);
     let is_there = Memo::new(move |_| studio.scores.with(|scores| !scores.is_empty()));
-    let percent = Memo::new(move |_| studio.recipe.with(|recipe| (recipe.parameters.k2 * 1e4).round() / 1e2));
-    let set = Callback::new(move |percent: f64| studio.edit(|recipe| recipe.parameters.k2 = percent / 100.0));
-    let chosen = move || studio.ranking.with(|ranking| (ranking.count, ranking.len()));
-    let spoken = Signal::derive(move || {
-        let (count, all) = chosen();
-        format!("{} percent, {count} of {all} tensors selected", number(percent.get(), 1))
-    });
-    let overrides = Memo::new(move |_| {
-        studio.ranking.with(|ranking| ranking.forced.iter().filter(|forced| **forced != Force::No).count())
-    });
-    let has_overrides = move || overrides.get() > 0;
     view! {
-        <section class="card step step-select" aria-labelledby="step-2" aria-busy=move || studio.scoring.get().to_string()>
+        <section class="card step step-select" aria-labelledby="step-2" aria-busy=text(move || studio.scoring.get().to_string())>
             <StepHead number=2 name="Select">
                 "Where the ability changed a tensor in the languages' direction, the tensor carries language and is left \
                  out. The least similar ones take the ability."
             </StepHead>
             <Equation number=4 mathml=Signal::derive(move || studio.recipe.with(math::equation_4))/>
-            <Show when=move || is_there.get() fallback=|| view! { <p class="waiting" role="status">"Comparing tensors"</p> }>
-                <div class="map-head">
-                    <h3 id="map-title">"Tensor map"</h3>
-                    <p class="map-count" data-testid="selected-count" role="status">
-                        {move || { let (count, all) = chosen(); format!("{count} of {all} tensors selected") }}
-                    </p>
-                    <Show when=has_overrides>
-                        <button
-                            type="button" class="quiet" data-testid="clear-overrides"
-                            on:click=move |_| studio.edit(|recipe| recipe.select = Select::default())
-                        >
-                            {move || format!("Undo {} by hand", crate::format::plural(overrides.get(), "choice"))}
-                        </button>
-                    </Show>
-                </div>
-                <TensorMapView shared/>
-                <Legend shared/>
-                <Detail shared/>
-                <Param
-                    id="k2".into() symbol="<math><msub><mi>k</mi><mn>2</mn></msub></math>"
-                    words="Share of tensors that take the ability" range=K2 unit="%" value=percent set spoken
-                >
-                    <RankingStrip shared/>
-                </Param>
-                <TensorTable shared/>
-            </Show>
+            {live(move || if is_there.get() {
+                view! { <Map shared/> <Cut shared/> <TensorTable shared/> }.into_any()
+            } else {
+                view! { <p class="waiting" role="status">"Comparing tensors"</p> }.into_any()
+            })}
         </section>
+    }
+}
+
+/// How many tensors the ranking selects, and of how many.
+fn chosen(studio: Studio) -> (usize, usize) {
+    studio.ranking.with(|ranking| (ranking.count, ranking.len()))
+}
+
+/// The map with its head, legend and explanation.
+#[component]
+fn Map(shared: Shared) -> impl IntoView {
+    let studio = Studio::current();
+    let overrides = Memo::new(move |_| {
+        studio.ranking.with(|ranking| ranking.forced.iter().filter(|forced| **forced != Force::No).count())
+    });
+    let undo = move || {
+        view! {
+            <button
+                type="button" class="quiet" data-testid="clear-overrides"
+                on:click=move |_| studio.edit(|recipe| recipe.select = Select::default())
+            >
+                {text(move || format!("Undo {} by hand", crate::format::plural(overrides.get(), "choice")))}
+            </button>
+        }
+        .into_any()
+    };
+    let count = move || {
+        let (count, all) = chosen(studio);
+        format!("{count} of {all} tensors selected")
+    };
+    view! {
+        <div class="map-head">
+            <h3 id="map-title">"Tensor map"</h3>
+            <p class="map-count" data-testid="selected-count" role="status">{text(count)}</p>
+            {when(move || overrides.get() > 0, undo)}
+        </div>
+        <TensorMapView shared/>
+        <Legend shared/>
+        <Detail shared/>
+    }
+}
+
+/// k₂ under the ranking that it cuts.
+#[component]
+fn Cut(shared: Shared) -> impl IntoView {
+    let studio = Studio::current();
+    let percent = Memo::new(move |_| studio.recipe.with(|recipe| (recipe.parameters.k2 * 1e4).round() / 1e2));
+    let set = Callback::new(move |percent: f64| studio.edit(|recipe| recipe.parameters.k2 = percent / 100.0));
+    let spoken = Signal::derive(move || {
+        let (count, all) = chosen(studio);
+        format!("{} percent, {count} of {all} tensors selected", number(percent.get(), 1))
+    });
+    view! {
+        <Param
+            id="k2".into() symbol="<math><msub><mi>k</mi><mn>2</mn></msub></math>"
+            words="Share of tensors that take the ability" range=K2 unit="%" value=percent set spoken
+        >
+            <RankingStrip shared/>
+        </Param>
     }
 }

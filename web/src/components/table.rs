@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::chart::{Chart, MetricToggle, is_measured_here};
+use super::live::{live, text, when};
 use crate::format::{percent, perplexity};
 use crate::results::{Row, accuracy, headline, rows};
 use crate::studio::Studio;
@@ -28,29 +29,29 @@ pub fn Results() -> impl IntoView {
     view! {
         <section
             class="card results" id="results" tabindex="-1" aria-labelledby="results-title" data-testid="results"
-            data-state=move || match (studio.outcome.with(Option::is_some), is_stale.get()) {
+            data-state=text(move || match (studio.outcome.with(Option::is_some), is_stale.get()) {
                 (false, _) => "empty",
                 (true, true) => "stale",
                 (true, false) => "fresh",
-            }
+            })
         >
             <div class="section-head">
                 <h2 id="results-title">"Results"</h2>
-                <Show when=move || has_rows.get()><MetricToggle/></Show>
+                {when(move || has_rows.get(), || view! { <MetricToggle/> }.into_any())}
             </div>
-            <p class="headline" role="status">{sentence}</p>
-            <Show when=move || is_stale.get()>
+            <p class="headline" role="status">{text(sentence)}</p>
+            {when(move || is_stale.get(), move || view! {
                 <p class="stale">
                     "These are the results of earlier settings. "
                     <button
-                        type="button" class="quiet" data-testid="rerun" disabled=move || studio.is_running()
+                        type="button" class="quiet" data-testid="rerun" disabled=live(move || studio.is_running())
                         on:click=move |_| studio.merge_and_evaluate()
                     >
                         "Evaluate the present ones"
                     </button>
                 </p>
-            </Show>
-            <Show when=move || has_rows.get()>
+            }.into_any())}
+            {when(move || has_rows.get(), move || view! {
                 <div class="results-body">
                     <div class="results-chart"><Chart rows/></div>
                     <div class="results-table">
@@ -59,7 +60,7 @@ pub fn Results() -> impl IntoView {
                         <CloseCalls rows/>
                     </div>
                 </div>
-            </Show>
+            }.into_any())}
         </section>
     }
 }
@@ -99,7 +100,7 @@ fn ResultsTable(rows: Memo<Vec<Row>>) -> impl IntoView {
         view! {
             <tbody data-metric=if perplexities { "perplexity" } else { "accuracy" }>
                 <tr class="group"><th scope="rowgroup" colspan="99">{title}</th></tr>
-                {move || rows.with(|rows| rows.iter().map(|row| cells(row, perplexities)).collect_view())}
+                {live(move || rows.with(|rows| rows.iter().map(|row| cells(row, perplexities)).collect_view().into_any()))}
             </tbody>
         }
     };
@@ -110,7 +111,7 @@ fn ResultsTable(rows: Memo<Vec<Row>>) -> impl IntoView {
                 <thead>
                     <tr>
                         <th scope="col">"Model"</th>
-                        {move || languages().into_iter().map(|language| view! { <th scope="col">{language.name}</th> }).collect_view()}
+                        {live(move || languages().into_iter().map(|language| view! { <th scope="col">{language.name}</th> }).collect_view().into_any())}
                         <th scope="col" class="mean">"Mean without "{name}</th>
                     </tr>
                 </thead>
@@ -127,13 +128,13 @@ fn Sources(rows: Memo<Vec<Row>>) -> impl IntoView {
         let source = row.source.clone()?;
         Some(view! { <li><strong>{row.label.clone()}</strong>" was recorded by "<code>{source}</code></li> })
     };
-    move || {
+    live(move || {
         let items = rows.with(|rows| rows.iter().filter_map(source).collect::<Vec<_>>());
         (!items.is_empty()).then(|| view! {
             <p class="note">"All other rows are computed in this tab from the pack's own bytes."</p>
             <ul class="note sources" data-testid="sources">{items}</ul>
-        })
-    }
+        }.into_any())
+    })
 }
 
 #[component]
@@ -149,7 +150,7 @@ fn CloseCalls(rows: Memo<Vec<Row>>) -> impl IntoView {
     let item = move |(label, language, ids): (String, String, Vec<String>)| {
         view! { <li><strong>{label}", "{studio.language_name(&language)}</strong>": "{ids.join(", ")}</li> }
     };
-    move || {
+    live(move || {
         let list = list();
         let count: usize = list.iter().map(|(_, _, ids)| ids.len()).sum();
         (count > 0).then(|| view! {
@@ -161,6 +162,6 @@ fn CloseCalls(rows: Memo<Vec<Row>>) -> impl IntoView {
                 </p>
                 <ul>{list.into_iter().map(item).collect_view()}</ul>
             </details>
-        })
-    }
+        }.into_any())
+    })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use web_sys::{KeyboardEvent, MouseEvent};
 
+use super::live::{live, text};
 use super::select::Shared;
 use crate::browser;
 use crate::format::{number, similarity};
@@ -78,10 +79,10 @@ pub fn TensorMapView(shared: Shared) -> impl IntoView {
     view! {
         <div
             class="map" role="grid" aria-labelledby="map-title" aria-describedby="map-help" data-testid="tensor-map"
-            style:--columns=move || map.with(|map| map.columns.len().max(1).to_string())
+            style:--columns=text(move || map.with(|map| map.columns.len().max(1).to_string()))
             on:pointerleave=move |_| studio.hovered.set(None)
         >
-            {move || map.with(|map| {
+            {live(move || map.with(|map| {
                 let columns = map.columns.len().max(1);
                 view! {
                     <div class="map-row map-heads" role="row">
@@ -90,7 +91,8 @@ pub fn TensorMapView(shared: Shared) -> impl IntoView {
                     </div>
                     {map.rows.iter().map(|each| row(each, columns)).collect_view()}
                 }
-            })}
+                .into_any()
+            }))}
         </div>
         <p id="map-help" class="visually-hidden">
             "Arrow keys move between tensors. Enter or Space puts a tensor in or keeps it out by hand, and takes that back."
@@ -123,16 +125,16 @@ impl Cell {
                 role="gridcell"
                 id=format!("cell-{tensor}")
                 class="cell"
-                class:same=is_same
-                class:shown=move || shared.shown.get() == Some(tensor)
-                style:--strength=move || format!("{:.1}%", strength(score.get(), shared.bound.get()))
+                class:same=live(is_same)
+                class:shown=live(move || shared.shown.get() == Some(tensor))
+                style:--strength=text(move || format!("{:.1}%", strength(score.get(), shared.bound.get())))
                 style:grid-column=(span > 1).then(|| format!("span {span}"))
-                data-mark=move || mark(studio, tensor)
-                data-tensor=move || shared.names.with(|names| names[tensor].clone())
+                data-mark=text(move || mark(studio, tensor))
+                data-tensor=text(move || shared.names.with(|names| names[tensor].clone()))
                 aria-colspan=(span > 1).then(|| span.to_string())
-                aria-selected=move || is_selected().to_string()
-                aria-label=spoken
-                tabindex=move || if active.get() == Some(tensor) { "0" } else { "-1" }
+                aria-selected=text(move || is_selected().to_string())
+                aria-label=text(spoken)
+                tabindex=text(move || if active.get() == Some(tensor) { "0" } else { "-1" })
                 on:pointerenter=move |_| studio.hovered.set(Some(tensor))
                 on:focus=move |_| self.focused(tensor)
                 on:click=move |event| self.clicked(tensor, &event)
@@ -193,9 +195,9 @@ pub fn Legend(shared: Shared) -> impl IntoView {
         <div class="legend" aria-label="Legend" role="group">
             <div class="legend-scale">
                 <span class="legend-words">"other direction"</span>
-                <span class="legend-number">{move || end("\u{2212}")}</span>
+                <span class="legend-number">{text(move || end("\u{2212}"))}</span>
                 <span class="legend-ramp" aria-hidden="true"></span>
-                <span class="legend-number">{move || end("+")}</span>
+                <span class="legend-number">{text(move || end("+"))}</span>
                 <span class="legend-words">"same direction"</span>
             </div>
             <ul class="legend-marks">

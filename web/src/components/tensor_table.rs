@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use maec_protocol::TensorScore;
 
+use super::live::{live, text, when};
 use super::select::Shared;
 use super::tensor_map::mark;
 use crate::format::{norm, percent, shape, similarity};
@@ -69,7 +70,7 @@ pub fn TensorTable(shared: Shared) -> impl IntoView {
             (_, false) => "ascending",
         };
         view! {
-            <th scope="col" aria-sort=direction>
+            <th scope="col" aria-sort=text(direction)>
                 <button type="button" on:click=turn>{name}<span class="sort" aria-hidden="true"></span></button>
             </th>
         }
@@ -99,7 +100,7 @@ pub fn TensorTable(shared: Shared) -> impl IntoView {
         studio.scores.with(|scores| {
             studio.ranking.with(|ranking| {
                 let order = sorted(scores, &ranking.ranks, key, descending);
-                order.into_iter().map(|tensor| row(tensor, &scores[tensor], ranking.ranks[tensor])).collect_view()
+                order.into_iter().map(|tensor| row(tensor, &scores[tensor], ranking.ranks[tensor])).collect_view().into_any()
             })
         })
     };
@@ -107,17 +108,17 @@ pub fn TensorTable(shared: Shared) -> impl IntoView {
     view! {
         <details class="twin" data-testid="tensor-table" on:toggle=toggled>
             <summary>"Show as table"</summary>
-            <Show when=move || is_open.get()>
+            {when(move || is_open.get(), move || view! {
                 <div class="scroll" role="region" tabindex="0" aria-label="Tensors, as a table">
                     <table class="tensors">
                         <caption class="visually-hidden">
-                            {move || format!("All {} tensors with their similarity, norms and place", shared.names.with(Vec::len))}
+                            {text(move || format!("All {} tensors with their similarity, norms and place", shared.names.with(Vec::len)))}
                         </caption>
                         <thead><tr>{COLUMNS.map(head).collect_view()}<th scope="col">"𝒯"</th></tr></thead>
-                        <tbody>{rows}</tbody>
+                        <tbody>{live(rows)}</tbody>
                     </table>
                 </div>
-            </Show>
+            }.into_any())}
         </details>
     }
 }

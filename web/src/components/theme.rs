@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::live::text;
 use crate::browser;
 
 const KEY: &str = "maec-theme";
@@ -19,9 +20,9 @@ pub fn ThemeToggle() -> impl IntoView {
     };
     view! {
         <button type="button" class="tool theme" data-testid="theme" on:click=next>
-            <span class="theme-icon" data-theme-icon=move || THEMES[theme.get()].0 aria-hidden="true"></span>
+            <span class="theme-icon" data-theme-icon=text(move || THEMES[theme.get()].0) aria-hidden="true"></span>
             <span class="visually-hidden">"Theme: "</span>
-            <span class="tool-label">{move || THEMES[theme.get()].1}</span>
+            <span class="tool-label">{text(move || THEMES[theme.get()].1)}</span>
         </button>
     }
 }

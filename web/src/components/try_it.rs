@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use maec_protocol::StopReason;
 use wasm_bindgen::JsCast;
 
+use super::live::{live, text, when};
+use super::segments::{Segments, code};
 use crate::format::seconds;
 use crate::studio::{Side, Speech, Studio};
 
@@ -25,25 +27,14 @@ pub fn TryIt() -> impl IntoView {
     };
     let first = untrack(|| examples(&language.get()).into_iter().next().unwrap_or_default());
     let prompt = RwSignal::new(first);
-    let pick = move |code: String| {
+    let choose = Callback::new(move |code: String| {
         if let Some(first) = examples(&code).into_iter().next() {
             prompt.set(first);
         }
         language.set(code);
-    };
-    let tab = move |each: maec_protocol::Language| {
-        let (code, chosen) = (each.code.clone(), each.code.clone());
-        view! {
-            <label class="segment">
-                <input
-                    type="radio" name="try-language" value=each.code.clone() data-testid=format!("try-{}", each.code)
-                    prop:checked=move || language.with(|language| *language == chosen)
-                    on:change=move |_| pick(code.clone())
-                />
-                <span>{each.name}</span>
-            </label>
-        }
-    };
+    });
+    let chosen = code(move || language.get());
+    let choices: Vec<_> = languages.into_iter().map(|each| (each.code, each.name)).collect();
     let example = move |question: String| {
         let text = question.clone();
         view! {
@@ -62,10 +53,7 @@ pub fn TryIt() -> impl IntoView {
         <section class="card try" id="try" tabindex="-1" aria-labelledby="try-title">
             <div class="section-head">
                 <h2 id="try-title">"Try it"</h2>
-                <fieldset>
-                    <legend class="visually-hidden">"Examples in"</legend>
-                    <div class="segments">{languages.into_iter().map(tab).collect_view()}</div>
-                </fieldset>
+                <Segments name="try" legend="Examples in" quiet=true choices chosen choose/>
             </div>
             <p class="section-lead">
                 "Ask both models the same. The vocabulary is small: these models know the words of their examples, so vary names and numbers."
@@ -73,25 +61,28 @@ pub fn TryIt() -> impl IntoView {
             <form class="prompt" on:submit=submit>
                 <label class="visually-hidden" for="prompt">"Prompt"</label>
                 <textarea
-                    id="prompt" rows="3" data-testid="prompt" spellcheck="false" lang=move || language.get()
-                    prop:value=move || prompt.get() on:input=typed
+                    id="prompt" rows="3" data-testid="prompt" spellcheck="false" lang=text(move || language.get())
+                    prop:value=text(move || prompt.get()) on:input=typed
                 ></textarea>
-                <Show
-                    when=move || studio.speaking.get()
-                    fallback=move || view! {
+                {live(move || if studio.speaking.get() {
+                    view! {
+                        <button type="button" class="secondary" data-testid="stop" on:click=move |_| studio.stop_generation()>"Stop"</button>
+                    }
+                    .into_any()
+                } else {
+                    view! {
                         <button
                             type="submit" class="primary" data-testid="generate"
-                            disabled=move || prompt.with(|prompt| prompt.trim().is_empty())
+                            disabled=live(move || prompt.with(|prompt| prompt.trim().is_empty()))
                         >
                             "Ask both"
                         </button>
                     }
-                >
-                    <button type="button" class="secondary" data-testid="stop" on:click=move |_| studio.stop_generation()>"Stop"</button>
-                </Show>
+                    .into_any()
+                })}
             </form>
             <ul class="examples" aria-label="Examples">
-                {move || examples(&language.get()).into_iter().map(example).collect_view()}
+                {live(move || examples(&language.get()).into_iter().map(example).collect_view().into_any())}
             </ul>
             <div class="answers">
                 <Answer side=Side::Base name="Base" language/>
@@ -120,14 +111,14 @@ fn Answer(side: Side, name: &'static str, language: RwSignal<String>) -> impl In
         <article class="answer" class:merged=(side == Side::Merged) aria-label=format!("Answer of the {} model", name.to_lowercase())>
             <h3>{name}</h3>
             <p
-                class="answer-text" data-testid=id lang=move || language.get()
-                aria-live="polite" aria-busy=move || own.with(|own| own.busy).to_string()
+                class="answer-text" data-testid=id lang=text(move || language.get())
+                aria-live="polite" aria-busy=text(move || own.with(|own| own.busy).to_string())
             >
-                <span class="answer-prompt">{move || own.with(|own| own.prompt.clone())}</span>
-                <span class="answer-new">{move || own.with(|own| own.text.clone())}</span>
-                <Show when=move || own.with(|own| own.busy)><span class="caret" aria-hidden="true"></span></Show>
+                <span class="answer-prompt">{text(move || own.with(|own| own.prompt.clone()))}</span>
+                <span class="answer-new">{text(move || own.with(|own| own.text.clone()))}</span>
+                {when(move || own.with(|own| own.busy), || view! { <span class="caret" aria-hidden="true"></span> }.into_any())}
             </p>
-            <p class="answer-end">{move || own.with(ending)}</p>
+            <p class="answer-end">{live(move || own.with(ending))}</p>
         </article>
     }
 }
