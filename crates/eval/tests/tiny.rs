@@ -38,6 +38,7 @@ fn config() -> LlamaConfig {
         tie_word_embeddings: true,
         bos_token_id: Some(1),
         eos_token_id: Some(2),
+        pad_token_id: None,
     }
 }
 

@@ -1,1 +1,27 @@
-//! (to be written)
+//! The engine: a pack in memory → statistics, merge, evaluation, generation, export.
+//!
+//! [`Engine::handle`] answers one request of `maec-protocol`. What it needs of the world around it (time, files,
+//! messages, a device) is a [`Host`]: a worker in the browser, a list in the tests. The binaries `engine-cpu` and
+//! `engine-gpu` are thin: each puts an engine into a worker's message loop, with another host.
+//!
+//! Whatever the host, merged bytes and hashes come from the CPU executor. A GPU host merges on its device too, for
+//! evaluation and generation, and the two merges are compared.
+
+mod bench;
+mod card;
+pub mod checks;
+mod device_merge;
+mod engine;
+mod evaluate;
+mod export;
+mod failure;
+mod generate;
+mod host;
+mod job;
+mod merging;
+#[cfg(target_arch = "wasm32")]
+pub mod worker;
+
+pub use engine::Engine;
+pub use failure::Failure;
+pub use host::{Host, Started};

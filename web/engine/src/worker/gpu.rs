@@ -1,0 +1,84 @@
+//! The GPU engine: burn's wgpu device on the browser's WebGPU.
+
+mod watch;
+
+use std::rc::Rc;
+
+use burn::tensor::Device;
+use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
+use maec_protocol::{Backend, FromEngine, RequestId};
+
+use super::{Inbox, scope, serve};
+use crate::checks::check_kernels;
+use crate::{Failure, Host, Started};
+use watch::Watch;
+
+struct Gpu {
+    inbox: Rc<Inbox>,
+    watch: Watch,
+}
+
+/// Puts the GPU engine into this worker.
+pub fn run() {
+    serve(|inbox| Gpu { watch: Watch::install(inbox.clone()), inbox });
+}
+
+impl Host for Gpu {
+    const GPU: bool = true;
+
+    async fn start(&self, allow_software: bool) -> Result<Started, Failure> {
+        let adapter = watch::probe().await.map_err(Failure::Unusable)?;
+        if adapter.software && !allow_software {
+            let message = format!("The browser offers only a software adapter ({}).", adapter.name);
+            return Err(Failure::Unusable(message));
+        }
+        let options = Device::wgpu_options().graphics_api(WgpuBackend::WebGpu);
+        let (device, setup) = options.init_with_setup_async().await.map_err(|error| unusable(&error))?;
+        let info = setup.adapter.get_info();
+        let checks = check_kernels(&device, &disturb).await?;
+        let backend = Backend {
+            name: "wgpu".into(),
+            device: adapter.name,
+            software: adapter.software || info.device_type == wgpu::DeviceType::Cpu,
+            checks,
+        };
+        Ok(Started { device, backend })
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, String> {
+        scope::fetch(url).await
+    }
+
+    async fn pause(&self) {
+        scope::pause().await;
+    }
+
+    fn is_cancelled(&self, id: RequestId) -> bool {
+        self.inbox.is_cancelled(id)
+    }
+
+    fn post(&self, message: &FromEngine, files: Vec<Vec<u8>>) {
+        scope::post(message, files);
+    }
+
+    fn now(&self) -> f64 {
+        scope::now()
+    }
+
+    fn dispatches(&self) -> u64 {
+        self.watch.dispatches()
+    }
+
+    fn lost(&self, reason: &str) {
+        scope::fail(&format!("the GPU was lost: {reason}"));
+    }
+}
+
+fn unusable(error: &WgpuInitError) -> Failure {
+    Failure::Unusable(format!("The GPU does not start: {error}."))
+}
+
+/// Nothing, but in the build that the browser tests ask for, where one kernel answers wrong.
+fn disturb(kernel: &str, values: burn::tensor::Tensor<1>) -> burn::tensor::Tensor<1> {
+    if cfg!(feature = "wrong-kernel") && kernel == "rms_norm" { values * 1.01 } else { values }
+}
