@@ -4,6 +4,7 @@ mod config;
 mod corpus;
 mod error;
 mod neurons;
+mod neurons_file;
 mod optimizer;
 mod random;
 mod snapshot;

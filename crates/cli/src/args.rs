@@ -1,0 +1,159 @@
+//! The command line as typed: the commands, and the groups of arguments that several of them share.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use maec_checkpoint::Dtype;
+use maec_model::DeviceKind;
+use maec_train::{Schedule, TrainConfig};
+
+use crate::commands::{delta, eval, merge, neurons, pack, train, verify, world};
+use crate::input::CorpusArg;
+
+/// Merges the abilities of language models: trains, extracts, merges, evaluates and packs.
+#[derive(Debug, Parser)]
+#[command(name = "maec", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands, each with its arguments.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write the workshop world: corpora, problems and a tokenizer.
+    World(world::Args),
+    /// Train a model: all its parameters, or its key neurons only.
+    Train(train::Args),
+    /// Find the key neurons of a corpus (Eq. 1).
+    Neurons(neurons::Args),
+    /// Extract what training changed as a sparse delta.
+    Delta(delta::Args),
+    /// Merge models by a recipe (Eq. 2–5, or the task vector).
+    Merge(merge::Args),
+    /// Evaluate models: problems answered, and perplexity of held-out text.
+    Eval(eval::Args),
+    /// Bundle a base, its deltas and its problems for the studio.
+    Pack(pack::Args),
+    /// Check a pack's hashes, and compute what the studio shows of it.
+    Verify(verify::Args),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(self) -> Result<()> {
+        match self {
+            Self::World(args) => world::run(&args),
+            Self::Train(args) => train::run(&args),
+            Self::Neurons(args) => neurons::run(&args),
+            Self::Delta(args) => delta::run(&args),
+            Self::Merge(args) => merge::run(&args),
+            Self::Eval(args) => eval::run(&args),
+            Self::Pack(args) => pack::run(&args),
+            Self::Verify(args) => verify::run(&args),
+        }
+    }
+}
+
+/// What is trained on, and how its text becomes tokens.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// JSONL file, or folder of them, with a "text" in every line; `:WEIGHT` is its share of the tokens (default 1).
+    #[arg(long = "corpus", value_name = "FILE[:WEIGHT]", required = true)]
+    pub corpora: Vec<CorpusArg>,
+    /// tokenizer.json, or a folder with one; the model's own by default.
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+}
+
+/// AdamW and the loop around it.
+#[derive(Debug, Args)]
+pub struct LoopArgs {
+    /// Sequences in a step.
+    #[arg(long, default_value_t = 64)]
+    pub batch: u32,
+    /// Peak learning rate.
+    #[arg(long, default_value_t = 2e-3)]
+    pub lr: f64,
+    /// Steps over which the learning rate rises from zero.
+    #[arg(long, default_value_t = 20)]
+    pub warmup: u32,
+    /// How the learning rate goes on after that.
+    #[arg(long, value_enum, default_value = "cosine")]
+    pub schedule: ScheduleArg,
+    /// Largest norm of the gradient; 0 does not clip.
+    #[arg(long, default_value_t = 1.0)]
+    pub clip: f64,
+    /// Seed of the data's order and of fresh weights.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub device: DeviceArg,
+}
+
+impl LoopArgs {
+    /// The settings of a run of so many steps.
+    pub fn config(&self, steps: u32, weight_decay: f64) -> TrainConfig {
+        TrainConfig {
+            steps,
+            sequences_per_step: self.batch,
+            learning_rate: self.lr,
+            warmup_steps: self.warmup,
+            schedule: match self.schedule {
+                ScheduleArg::Constant => Schedule::Constant,
+                ScheduleArg::Cosine => Schedule::Cosine,
+            },
+            weight_decay,
+            clip_norm: (self.clip > 0.0).then_some(self.clip),
+            seed: self.seed,
+            ..TrainConfig::default()
+        }
+    }
+}
+
+/// Where to compute.
+#[derive(Debug, Args)]
+pub struct DeviceArg {
+    /// Device: cpu, wgpu (Vulkan, Metal, DX12) or cuda; the last two where this build has them.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: DeviceKind,
+}
+
+impl DeviceArg {
+    /// Opens it.
+    pub fn open(&self) -> Result<burn::tensor::Device> {
+        self.device.open().context("--device")
+    }
+}
+
+/// How the learning rate goes on after the warm-up.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ScheduleArg {
+    /// It stays.
+    Constant,
+    /// It falls to zero along half a cosine.
+    Cosine,
+}
+
+/// A stored float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FloatArg {
+    #[value(alias = "f32")]
+    Float32,
+    #[value(alias = "f16")]
+    Float16,
+    #[value(alias = "bf16")]
+    Bfloat16,
+}
+
+impl From<FloatArg> for Dtype {
+    fn from(float: FloatArg) -> Self {
+        match float {
+            FloatArg::Float32 => Self::F32,
+            FloatArg::Float16 => Self::F16,
+            FloatArg::Bfloat16 => Self::BF16,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The commands, one file each: its arguments, and what it does with them.
+
+pub mod delta;
+pub mod eval;
+pub mod merge;
+pub mod neurons;
+pub mod pack;
+pub mod train;
+pub mod verify;
+pub mod world;

@@ -1,0 +1,135 @@
+//! `maec neurons`: Eq. 1, the key neurons of a corpus.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use maec_checkpoint::sha256_hex;
+use maec_train::{KeyNeurons, Trainer};
+use serde::Serialize;
+
+use crate::args::{DataArgs, DeviceArg};
+use crate::training::{self, Data, Origin};
+use crate::{failure, output, table};
+use maec_train::{Schedule, TrainConfig};
+
+/// Arguments of `maec neurons`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  maec neurons --model base --corpus world/ability --k1 0.05 --out a.safetensors"
+)]
+pub struct Args {
+    /// Model to begin with: a folder, or a pack's entry such as PACK#base.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Share of all parameters that are key neurons, ranked globally.
+    #[arg(long, default_value_t = 0.05)]
+    k1: f64,
+    /// Steps of the short run, which trains everything at a constant learning rate.
+    #[arg(long, default_value_t = 50)]
+    steps: u32,
+    /// Sequences in a step.
+    #[arg(long, default_value_t = 64)]
+    batch: u32,
+    /// Learning rate.
+    #[arg(long, default_value_t = 2e-3)]
+    lr: f64,
+    /// Seed of the data's order.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    device: DeviceArg,
+    /// File for the key neurons.
+    #[arg(long, value_name = "MASK")]
+    out: PathBuf,
+    /// Print the counts in JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> Result<()> {
+    if !(0.0..=1.0).contains(&args.k1) {
+        return Err(failure::usage(format!(
+            "k1 is {}: give a fraction between 0 and 1, for example 0.05",
+            args.k1
+        )));
+    }
+    let settings = TrainConfig {
+        steps: args.steps,
+        sequences_per_step: args.batch,
+        learning_rate: args.lr,
+        warmup_steps: 0,
+        schedule: Schedule::Constant,
+        seed: args.seed,
+        ..TrainConfig::default()
+    };
+    settings.check()?;
+    let origin = Origin::model(&args.model)?;
+    let data = Data::read(&args.data, &origin)?;
+    let mixture = data.mixture(args.seed, &origin.config()?)?;
+    let device = args.device.open()?.autodiff();
+    let mut trainer = Trainer::new(origin.build(&device)?, settings.clone(), mixture, None)?;
+    training::run(&mut trainer, &training::bar("finding key neurons", args.steps), 0, &mut |_| Ok(()))?;
+    let neurons = training::key_neurons(&origin, &trainer, args.lr, args.k1)?;
+    neurons.save(&args.out, &metadata(&origin, &data, &settings, args.k1)?)?;
+    report(args, &neurons, &trainer)
+}
+
+/// Where a mask comes from, for its file.
+pub fn metadata(
+    origin: &Origin,
+    data: &Data,
+    settings: &TrainConfig,
+    k1: f64,
+) -> Result<BTreeMap<String, String>> {
+    let corpora: Vec<_> = data.corpora.iter().map(|corpus| (&corpus.sha256, corpus.weight)).collect();
+    Ok(BTreeMap::from([
+        ("start".into(), origin.identity()?),
+        ("tokenizer".into(), sha256_hex(data.texts["tokenizer.json"].as_bytes())),
+        ("corpora".into(), serde_json::to_string(&corpora)?),
+        ("settings".into(), serde_json::to_string(settings)?),
+        ("k1".into(), k1.to_string()),
+        ("maec".into(), env!("CARGO_PKG_VERSION").into()),
+    ]))
+}
+
+#[derive(Serialize)]
+struct Counted {
+    name: String,
+    elements: u64,
+    key_neurons: u64,
+}
+
+#[derive(Serialize)]
+struct Report {
+    out: String,
+    parameters: u64,
+    key_neurons: u64,
+    tensors: Vec<Counted>,
+}
+
+fn report(args: &Args, neurons: &KeyNeurons, trainer: &Trainer) -> Result<()> {
+    let mut tensors = Vec::new();
+    trainer.model().for_each_parameter(&mut |name, shape, _| {
+        let key_neurons = neurons.of(name).len() as u64;
+        let elements = shape.iter().product::<usize>() as u64;
+        tensors.push(Counted { name: name.to_owned(), elements, key_neurons });
+    });
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    let parameters = tensors.iter().map(|tensor| tensor.elements).sum();
+    let out = args.out.display().to_string();
+    let report = Report { out, parameters, key_neurons: neurons.len() as u64, tensors };
+    if args.json {
+        return output::print_json(&report);
+    }
+    let mut table = table::new(&["tensor", "parameters", "key neurons", "%"], 1);
+    for Counted { name, elements, key_neurons } in &report.tensors {
+        let share = table::share(*key_neurons, *elements);
+        table.add_row([name, &table::count(*elements), &table::count(*key_neurons), &share]);
+    }
+    let [found, of] = [report.key_neurons, report.parameters].map(table::count);
+    output::print(format!("{table}\n{found} key neurons of {of} parameters in {}", report.out))
+}

@@ -1,0 +1,126 @@
+//! From an error to one line on standard error and an exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Error;
+use maec_merge::MergeError;
+use maec_model::DeviceError;
+use maec_recipe::RecipeError;
+use maec_train::TrainError;
+use maec_world::WorldError;
+
+use crate::interrupt;
+
+/// Exit code of a failure.
+const FAILURE: u8 = 1;
+/// Exit code of a mistake in the arguments or the recipe.
+const USAGE: u8 = 2;
+/// Exit code after Ctrl-C: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Arguments that each parse and together make no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// An [`anyhow::Error`] that exits with the code for usage.
+pub fn usage(message: impl Into<String>) -> Error {
+    Usage(message.into()).into()
+}
+
+/// Says what went wrong, on one line, and returns the exit code.
+pub fn report(error: &Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        // Whoever read our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    say(&one_line(error));
+    ExitCode::from(code(error))
+}
+
+/// What clap found: help and version to standard output, mistakes on one line.
+pub fn of_arguments(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if is_help || !error.use_stderr() {
+        // A reader that went away is no reason to fail.
+        let _ = error.print();
+        return if is_help { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+    }
+    let text = error.render().to_string();
+    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let said: Vec<&str> = said.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
+    let said = said.join(" ");
+    say(&format!("{}; `maec help` has examples", said.strip_prefix("error: ").unwrap_or(&said)));
+    ExitCode::from(USAGE)
+}
+
+fn say(message: &str) {
+    // Where standard error is closed there is no one to tell.
+    let _ = writeln!(io::stderr(), "error: {message}");
+}
+
+/// The error and its causes, joined by `: `. A cause that the message before it already quotes is left out.
+fn one_line(error: &Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text: Vec<String> = cause.to_string().split_whitespace().map(str::to_owned).collect();
+        let text = text.join(" ");
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line
+}
+
+fn code(error: &Error) -> u8 {
+    if interrupt::requested() {
+        INTERRUPTED
+    } else if error.chain().any(is_usage) {
+        USAGE
+    } else {
+        FAILURE
+    }
+}
+
+fn is_usage(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let of_merge =
+        |error: &MergeError| matches!(error, MergeError::Recipe(_) | MergeError::MatchesNothing { .. });
+    cause.is::<Usage>()
+        || cause.is::<RecipeError>()
+        || cause.is::<WorldError>()
+        || cause.is::<DeviceError>()
+        || cause.downcast_ref::<MergeError>().is_some_and(of_merge)
+        || matches!(cause.downcast_ref::<TrainError>(), Some(TrainError::Config { .. }))
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.into_iter().any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn causes_are_joined_on_one_line_and_not_repeated() {
+        let error = anyhow!("disk full").context("cannot write `a`: disk full").context("saving\nthe model");
+        assert_eq!(one_line(&error), "saving the model: cannot write `a`: disk full");
+    }
+
+    #[test]
+    fn recipes_and_settings_are_usage_wherever_they_stand() {
+        let recipe = || RecipeError::K2OutOfRange { value: 1.4 };
+        assert_eq!(code(&Error::from(recipe()).context("r.yaml")), USAGE);
+        assert_eq!(code(&MergeError::from(recipe()).into()), USAGE);
+        assert_eq!(code(&usage("give --model or --init")), USAGE);
+        assert_eq!(code(&MergeError::NoTensors { model: "b".into() }.into()), FAILURE);
+        assert_eq!(code(&anyhow!("disk full")), FAILURE);
+    }
+}

@@ -1,0 +1,235 @@
+//! Models by the names that recipes and command lines give them.
+//!
+//! A name is a Hugging Face folder, one safetensors file (its ending may be left out), a sparse delta, or an entry of
+//! a pack: `PACK#a-l0`, `PACK/a-l0`, or plainly `a-l0` where the names are looked up in the pack's own folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use maec_checkpoint::{
+    Error, FileSource, ModelFolder, Pack, SafetensorsReader, SparseDelta, Weights, convert, fingerprint,
+};
+use maec_model::{Llama, LlamaConfig, WordTokenizer};
+
+use crate::input;
+
+/// Metadata by which a sparse delta is known.
+const DELTA_KEY: &str = "maec_delta";
+/// What recipes and command lines call a pack's base.
+const BASE: &str = "base";
+/// Text files of a model folder that go along with its weights.
+const TEXTS: [&str; 8] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "generation_config.json",
+    "vocab.json",
+    "merges.txt",
+];
+
+/// A model: its tensors, and the text files that belong to them.
+#[derive(Clone)]
+pub struct Model {
+    /// The tensors.
+    pub weights: Arc<dyn Weights>,
+    /// `config.json`, `tokenizer.json` and others, by name; none where the model is one file.
+    pub texts: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// The configuration. Fails where there is none, or it is of another architecture.
+    pub fn config(&self) -> Result<LlamaConfig> {
+        LlamaConfig::from_json(self.text("config.json")?).with_context(|| self.weights.name().to_owned())
+    }
+
+    /// The tokenizer. Fails where there is none, or it is of another kind.
+    pub fn tokenizer(&self) -> Result<WordTokenizer> {
+        WordTokenizer::from_json(self.text("tokenizer.json")?).with_context(|| self.weights.name().to_owned())
+    }
+
+    /// The decoder on a device. Fails where the weights do not fit the configuration or hold a NaN or infinity.
+    pub fn load(&self, device: &Device) -> Result<Llama> {
+        let config = self.config()?;
+        check_finite(self.weights.as_ref())?;
+        Ok(Llama::load(config, self.weights.as_ref(), device)?)
+    }
+
+    fn text(&self, name: &str) -> Result<&str> {
+        let found = self.texts.get(name).map(String::as_str);
+        found.with_context(|| {
+            format!("`{}` has no {name}; give a model folder that has one", self.weights.name())
+        })
+    }
+}
+
+/// [`Error::NonFinite`] at the first NaN or infinity.
+pub fn check_finite(weights: &dyn Weights) -> Result<(), Error> {
+    for info in weights.tensors() {
+        if let Some(index) = convert::first_non_finite(info.dtype, &weights.read_bytes(&info.name)?) {
+            return Err(Error::NonFinite { name: weights.name().into(), tensor: info.name.clone(), index });
+        }
+    }
+    Ok(())
+}
+
+/// Looks models up, relative to a folder.
+pub struct Models {
+    folder: PathBuf,
+    packs: BTreeMap<PathBuf, Arc<Pack>>,
+}
+
+/// Where a name leads.
+enum Place {
+    File(PathBuf),
+    Folder(PathBuf),
+    Entry(Arc<Pack>, String),
+}
+
+impl Models {
+    /// Names are relative to `folder`, and the entries of the pack that it may be.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), packs: BTreeMap::new() }
+    }
+
+    /// A model that stands on its own.
+    pub fn open(&mut self, name: &str) -> Result<Model> {
+        match self.find(name)? {
+            Place::Folder(path) => open_folder(&path),
+            Place::Entry(pack, id) => entry(&pack, &id),
+            Place::File(path) => {
+                let reader = open_file(&path)?;
+                if reader.metadata().contains_key(DELTA_KEY) {
+                    bail!(
+                        "`{}` is a sparse delta, which needs its base; name a whole model here",
+                        path.display()
+                    );
+                }
+                Ok(Model { weights: Arc::new(reader), texts: BTreeMap::new() })
+            }
+        }
+    }
+
+    /// A model, which may be a sparse delta onto `base`; the delta's fingerprint of its base is checked.
+    pub fn open_onto(&mut self, base: &Model, name: &str) -> Result<Model> {
+        match self.find(name)? {
+            Place::Folder(path) => open_folder(&path),
+            Place::Entry(pack, id) => {
+                check_base(&pack, &id, base)?;
+                entry(&pack, &id)
+            }
+            Place::File(path) => {
+                let reader = open_file(&path)?;
+                let weights: Arc<dyn Weights> = if reader.metadata().contains_key(DELTA_KEY) {
+                    let delta = SparseDelta::open(Arc::new(FileSource::open(&path)?))?;
+                    Arc::new(delta.apply(base.weights.clone())?)
+                } else {
+                    Arc::new(reader)
+                };
+                Ok(Model { weights, texts: base.texts.clone() })
+            }
+        }
+    }
+
+    fn find(&mut self, name: &str) -> Result<Place> {
+        if let Some(pack) = self.pack(&self.folder.clone())?
+            && has_entry(&pack, name)
+        {
+            return Ok(Place::Entry(pack, name.into()));
+        }
+        let path = self.folder.join(name);
+        if path.is_dir() {
+            if self.pack(&path)?.is_some() {
+                bail!("`{name}` is a pack; name one of its models, for example `{name}#{BASE}`");
+            }
+            return Ok(Place::Folder(path));
+        }
+        if path.is_file() {
+            return Ok(Place::File(path));
+        }
+        if let Some((folder, id)) = name.rsplit_once(['#', '/'])
+            && let Some(pack) = self.pack(&self.folder.join(folder))?
+        {
+            return Ok(Place::Entry(pack, id.into()));
+        }
+        let mut with_ending = path.clone().into_os_string();
+        with_ending.push(".safetensors");
+        let with_ending = PathBuf::from(with_ending);
+        if with_ending.is_file() {
+            return Ok(Place::File(with_ending));
+        }
+        Err(Error::Missing { path: path.display().to_string() }.into())
+    }
+
+    /// The pack in a folder, if there is one.
+    fn pack(&mut self, folder: &Path) -> Result<Option<Arc<Pack>>> {
+        if let Some(pack) = self.packs.get(folder) {
+            return Ok(Some(pack.clone()));
+        }
+        if !is_pack(folder) {
+            return Ok(None);
+        }
+        let pack = Pack::open(folder).with_context(|| format!("pack `{}`", folder.display()))?;
+        let pack = Arc::new(pack);
+        self.packs.insert(folder.to_owned(), pack.clone());
+        Ok(Some(pack))
+    }
+}
+
+/// Other programs have files of this name too, so a pack's must say what it is.
+fn is_pack(folder: &Path) -> bool {
+    std::fs::read_to_string(folder.join("manifest.json")).is_ok_and(|text| text.contains("\"maec-pack\""))
+}
+
+fn open_file(path: &Path) -> Result<SafetensorsReader> {
+    Ok(SafetensorsReader::open(Arc::new(FileSource::open(path)?))?)
+}
+
+fn open_folder(path: &Path) -> Result<Model> {
+    let weights = ModelFolder::open(path)?;
+    let mut texts = BTreeMap::new();
+    for name in TEXTS {
+        if path.join(name).is_file() {
+            texts.insert(name.to_owned(), input::text(&path.join(name))?);
+        }
+    }
+    Ok(Model { weights: Arc::new(weights), texts })
+}
+
+fn has_entry(pack: &Pack, name: &str) -> bool {
+    name == BASE || pack.manifest().delta(name).is_ok()
+}
+
+/// A pack's base, or its base with a delta put in.
+pub fn entry(pack: &Pack, id: &str) -> Result<Model> {
+    let weights: Arc<dyn Weights> = if id == BASE { pack.base() } else { Arc::new(pack.weights(id)?) };
+    let about = pack.manifest();
+    let mut texts = BTreeMap::new();
+    for path in [&about.config, &about.tokenizer] {
+        texts.insert(path.rsplit('/').next().unwrap_or(path).to_owned(), pack.text(path)?.to_owned());
+    }
+    let beside = about.tokenizer.replace("tokenizer.json", "tokenizer_config.json");
+    if let Ok(text) = pack.text(&beside) {
+        texts.insert("tokenizer_config.json".into(), text.to_owned());
+    }
+    Ok(Model { weights, texts })
+}
+
+/// An entry of a pack stands on the pack's own base, which must be the one at hand.
+fn check_base(pack: &Pack, id: &str, base: &Model) -> Result<(), Error> {
+    let (expected, found) = (pack.base_fingerprint(), fingerprint(base.weights.as_ref())?);
+    if expected == found {
+        return Ok(());
+    }
+    let digits = |text: &str| text.chars().take(16).collect();
+    Err(Error::OtherBase {
+        name: id.into(),
+        base: base.weights.name().into(),
+        expected: digits(expected),
+        found: digits(&found),
+    })
+}

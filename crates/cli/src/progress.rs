@@ -1,0 +1,31 @@
+//! Progress on standard error: bars on a terminal, nothing where it is no terminal, and notes in both.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar over `total` units, with the time that is left. The message says the rest.
+pub fn bar(label: &str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let template = "{prefix} [{bar:30}] {human_pos}/{human_len} · {eta} left  {msg}";
+    // The template is a constant, so the default never stands in for it.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.progress_chars("━━╌"));
+    bar.set_prefix(label.to_owned());
+    bar
+}
+
+/// Something whose length is not known.
+pub fn spinner(label: &str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    spinner.set_message(label.to_owned());
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    spinner
+}
+
+/// A line for people on standard error.
+pub fn note(text: &str) {
+    // Where standard error is closed there is no one to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
