@@ -40,10 +40,12 @@ impl Failure {
     }
 }
 
-/// An error's line as a sentence: a capital first, a full stop last.
+/// An error's line as a sentence: a capital first, unless that is a name such as `k2`, and a full stop last.
 pub(crate) fn sentence(line: &str) -> String {
+    let word = line.split(' ').next().unwrap_or_default();
     let mut characters = line.chars();
-    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let first = characters.next().map(String::from).unwrap_or_default();
+    let first = if word.chars().all(char::is_alphabetic) { first.to_uppercase() } else { first };
     let stop = if line.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{stop}", characters.as_str())
 }
@@ -108,7 +110,8 @@ mod tests {
     fn lines_become_sentences() {
         assert_eq!(sentence("the pack has no file `a`; copy it"), "The pack has no file `a`; copy it.");
         assert_eq!(sentence("`x` differs."), "`x` differs.");
-        assert_eq!(sentence("öl?"), "Öl?");
+        assert_eq!(sentence("öl fehlt?"), "Öl fehlt?");
+        assert_eq!(sentence("k2 is 2"), "k2 is 2.");
     }
 
     #[test]
