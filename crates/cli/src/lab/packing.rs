@@ -1,0 +1,93 @@
+//! One seed's checkpoints as a pack for the studio.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use maec_checkpoint::{DeltaRole, MemoryWeights, PackLanguage, Weights};
+use maec_eval::{HeldOut, ModelReport};
+use maec_protocol::RecordedRow;
+use maec_recipe::Recipe;
+use maec_world::Language;
+
+use super::artefacts::{Artefacts, TARGETS};
+use super::workshop::Workshop;
+use crate::evaluation;
+use crate::models::Model;
+use crate::pack::{self, Contents, Delta};
+
+/// Test problems of every language that go into the pack.
+const PROBLEMS: usize = 500;
+/// Held-out texts of every language that go into the pack.
+const TEXTS: usize = 100;
+
+/// What made the pack, and from what its recorded numbers come.
+pub struct Provenance<'a> {
+    /// The command line.
+    pub command: &'a str,
+    /// λ of the studio's task vector.
+    pub lambda: f64,
+    /// Rows whose models are not in the pack.
+    pub recorded: &'a [ModelReport],
+}
+
+/// Writes the pack; returns its id.
+///
+/// # Errors
+/// When the folder can't be written or holds something else.
+pub fn write_pack(
+    folder: &Path,
+    workshop: &Workshop,
+    artefacts: Artefacts,
+    recipe: Recipe,
+    provenance: &Provenance<'_>,
+) -> Result<String> {
+    let code = |language: Language| language.code().to_owned();
+    let text = |name: &str, text: String| (name.to_owned(), text);
+    let texts = BTreeMap::from([
+        text("config.json", workshop.model.to_json("bfloat16")),
+        text("tokenizer.json", workshop.world.tokenizer_json()),
+        text("tokenizer_config.json", workshop.world.tokenizer_config_json()),
+    ]);
+    let delta = |id: String, role, language, weights: MemoryWeights| Delta {
+        id,
+        role,
+        language,
+        weights: Arc::new(weights) as Arc<dyn Weights>,
+    };
+    let mut deltas = vec![
+        delta("a-l0".into(), DeltaRole::Ability, None, artefacts.ability),
+        delta("l0".into(), DeltaRole::Reference, None, artefacts.reference),
+    ];
+    for (language, weights) in TARGETS.into_iter().zip(artefacts.languages) {
+        deltas.push(delta(code(language), DeltaRole::Language, Some(code(language)), weights));
+    }
+    let problems = Language::ALL.into_iter().flat_map(|l| workshop.problems(l, true).into_iter().take(PROBLEMS));
+    let heldout = Language::ALL.into_iter().flat_map(|language| {
+        let texts = workshop.heldout(language).into_iter().take(TEXTS);
+        texts.map(move |text| HeldOut { text, language: language.code().to_owned() })
+    });
+    let recorded = provenance.recorded.iter().map(|report| RecordedRow {
+        label: report.model.clone(),
+        source: provenance.command.to_owned(),
+        languages: report.languages.iter().map(evaluation::result).collect(),
+    });
+    let contents = Contents {
+        title: "The workshop world: arithmetic, learned in English".to_owned(),
+        seed: workshop.seed,
+        command: provenance.command.to_owned(),
+        lambda: provenance.lambda,
+        languages: Language::ALL
+            .into_iter()
+            .map(|language| PackLanguage { code: code(language), name: language.name().to_owned() })
+            .collect(),
+        base: Model { weights: Arc::new(artefacts.base), texts },
+        deltas,
+        problems: problems.collect(),
+        heldout: heldout.collect(),
+        recipe,
+        recorded: recorded.collect(),
+    };
+    pack::write(folder, &contents)
+}

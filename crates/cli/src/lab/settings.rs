@@ -1,0 +1,108 @@
+//! Sizes, steps and rates of the workshop experiment.
+
+use maec_model::LlamaConfig;
+use maec_world::{END_ID, Numbers, PAD_ID, START_ID, WorldConfig};
+use serde::{Deserialize, Serialize};
+
+/// Everything about the workshop's trainings but the seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabSettings {
+    /// d_model.
+    pub width: usize,
+    /// Width of the MLP.
+    pub mlp: usize,
+    /// Decoder layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Steps that make the base.
+    pub base_steps: u32,
+    /// Steps of every run on the ability (and of the reference language's beside it).
+    pub ability_steps: u32,
+    /// Steps of every run on one language's general text.
+    pub language_steps: u32,
+    /// Steps of the short runs that rank neurons by Eq. 1.
+    pub neuron_steps: u32,
+    /// Sequences a step.
+    pub batch: u32,
+    /// Peak learning rate of the base.
+    pub base_rate: f64,
+    /// Peak learning rate of runs with the ability corpus, and of the reference language's run.
+    pub ability_rate: f64,
+    /// Peak learning rate of the languages' runs.
+    pub language_rate: f64,
+    /// k₁: share of all parameters that are key neurons.
+    pub k1: f64,
+    /// Shares of en, es, zh, bn, te in the base mix, per mille.
+    pub base_languages: [u32; 5],
+    /// Ability problems in the base mix, per mille.
+    pub base_ability: u32,
+    /// How numbers become tokens.
+    pub numbers: Numbers,
+}
+
+impl Default for LabSettings {
+    fn default() -> Self {
+        Self {
+            width: 128,
+            mlp: 344,
+            layers: 4,
+            heads: 4,
+            base_steps: 2500,
+            ability_steps: 400,
+            language_steps: 200,
+            neuron_steps: 50,
+            batch: 64,
+            base_rate: 2e-3,
+            ability_rate: 2e-3,
+            language_rate: 2e-4,
+            k1: 0.05,
+            base_languages: [400, 200, 200, 100, 100],
+            base_ability: 80,
+            numbers: Numbers::Digits,
+        }
+    }
+}
+
+impl LabSettings {
+    /// Steps of all runs together, for progress.
+    pub fn total_steps(&self) -> u32 {
+        let english = 3 * self.ability_steps + 2 * self.neuron_steps;
+        let others = 4 * (2 * self.language_steps + self.neuron_steps);
+        self.base_steps + english + others
+    }
+
+    /// The model these settings train.
+    pub fn model(&self, vocab_size: usize) -> LlamaConfig {
+        LlamaConfig {
+            vocab_size,
+            hidden_size: self.width,
+            intermediate_size: self.mlp,
+            num_hidden_layers: self.layers,
+            num_attention_heads: self.heads,
+            num_key_value_heads: self.heads,
+            head_dim: self.width / self.heads,
+            rms_norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+            max_position_embeddings: 128,
+            tie_word_embeddings: true,
+            bos_token_id: Some(START_ID),
+            eos_token_id: Some(END_ID),
+            pad_token_id: Some(PAD_ID),
+        }
+    }
+
+    /// The world these settings live in.
+    pub fn world(&self, seed: u64) -> WorldConfig {
+        WorldConfig {
+            seed,
+            base_documents: self.base_steps * self.batch,
+            general_documents: self.ability_steps.max(self.language_steps) * self.batch / 2,
+            ability_documents: self.ability_steps * self.batch,
+            base_language_weights: self.base_languages,
+            base_ability_per_mille: self.base_ability,
+            numbers: self.numbers,
+            ..WorldConfig::default()
+        }
+    }
+}

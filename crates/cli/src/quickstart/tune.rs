@@ -1,0 +1,135 @@
+//! Choosing everything tunable on validation problems, with as many trials for the task vector as for MAEC.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use maec_recipe::{MergeMethod, Parameters, Recipe};
+use serde::{Deserialize, Serialize};
+
+use crate::lab::{Artefacts, LabSettings, MaecChoice, Scores, Workshop, merge, score};
+use crate::output::ReportFile;
+use crate::progress;
+
+/// A merge may cost so much perplexity over the base's while it is tuned.
+const PERPLEXITY_LIMIT: f64 = 1.10;
+/// Validation problems and texts a language for every trial.
+const PROBLEMS: usize = 200;
+const TEXTS: usize = 150;
+
+/// What was chosen, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tuned {
+    /// Validation seeds.
+    pub seeds: Vec<u64>,
+    /// MAEC's numbers.
+    pub maec: MaecChoice,
+    /// F-TV's λ (all μ = 1), over the all-parameter checkpoints.
+    pub task_vector: MaecChoice,
+    /// λ of the studio's task vector, over the pack's deltas with MAEC's μ.
+    pub pack_lambda: f64,
+    /// Every trial, in the order made.
+    pub trials: Vec<Trial>,
+}
+
+/// One candidate's means over the seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// `maec`, `f-tv` or `pack-tv`.
+    pub method: String,
+    /// Its numbers.
+    pub choice: MaecChoice,
+    /// Validation accuracy outside English, mean over the seeds.
+    pub accuracy: f64,
+    /// Mean perplexity over the base's, mean over the seeds.
+    pub perplexity_ratio: f64,
+}
+
+impl Tuned {
+    /// What this repository publishes, made by `maec quickstart --seeds 101,102,103 --tune FILE`.
+    pub fn published() -> Result<Self> {
+        serde_json::from_str(include_str!("tuned.json")).context("tuned.json")
+    }
+
+    /// MAEC's recipe.
+    pub fn recipe(&self) -> Recipe {
+        let mut recipe = self.maec.recipe(MergeMethod::Maec);
+        recipe.parameters.lambda = self.pack_lambda;
+        recipe
+    }
+}
+
+fn start() -> Parameters {
+    Parameters { alpha: 0.8, beta: 0.2, gamma: 1.0, eta: 1.0, k2: 0.8, lambda: 0.5 }
+}
+
+/// 24 candidates for MAEC: γ × k₂ × μ.
+fn maec_candidates() -> Vec<MaecChoice> {
+    let mut all = Vec::new();
+    for gamma in [0.75, 1.0, 1.25, 1.5] {
+        for k2 in [0.7, 0.8, 0.9] {
+            for mu in [0.3, 1.0] {
+                all.push(MaecChoice { parameters: Parameters { gamma, k2, ..start() }, mu });
+            }
+        }
+    }
+    all
+}
+
+/// 24 candidates for a task vector: λ from 0.05 to 1.2.
+fn lambda_candidates(mu: f64) -> Vec<MaecChoice> {
+    let lambda = |step: u32| f64::from(step) * 5.0 / 100.0;
+    (1..=24).map(|step| MaecChoice { parameters: Parameters { lambda: lambda(step), ..start() }, mu }).collect()
+}
+
+struct Seed {
+    workshop: Workshop,
+    artefacts: Artefacts,
+    base: Scores,
+}
+
+/// Tunes on the seeds' validation problems and writes the choice.
+///
+/// # Errors
+/// When a training diverges or the file can't be written.
+pub fn run(seeds: &[u64], path: &Path) -> Result<()> {
+    let file = ReportFile::begin(path)?;
+    let mut trained = Vec::new();
+    for &seed in seeds {
+        let workshop = Workshop::new(LabSettings::default(), seed)?;
+        let artefacts = super::train(&workshop)?;
+        let base = Scores::of(&score(&workshop, "base", &artefacts.base, false, PROBLEMS, TEXTS)?);
+        trained.push(Seed { workshop, artefacts, base });
+    }
+    let mut trials = Vec::new();
+    let maec = best(&trained, "maec", &maec_candidates(), &mut trials)?;
+    let task_vector = best(&trained, "f-tv", &lambda_candidates(1.0), &mut trials)?;
+    let pack = best(&trained, "pack-tv", &lambda_candidates(maec.mu), &mut trials)?;
+    let tuned = Tuned { seeds: seeds.to_vec(), maec, task_vector, pack_lambda: pack.parameters.lambda, trials };
+    file.finish(&tuned)
+}
+
+/// The candidate with the best mean validation accuracy outside English among those that keep the perplexity limit;
+/// if none does, the one with the lowest perplexity.
+fn best(seeds: &[Seed], method: &str, candidates: &[MaecChoice], trials: &mut Vec<Trial>) -> Result<MaecChoice> {
+    let bar = progress::bar(&format!("tuning {method}"), candidates.len() as u64);
+    let mut mine = Vec::new();
+    for choice in candidates {
+        let recipe = choice.recipe(if method == "maec" { MergeMethod::Maec } else { MergeMethod::TaskVector });
+        let (mut accuracy, mut ratio) = (0.0, 0.0);
+        for seed in seeds {
+            let merged = merge(&seed.artefacts, &recipe, method == "f-tv")?;
+            let scores = Scores::of(&score(&seed.workshop, method, &merged, false, PROBLEMS, TEXTS)?);
+            accuracy += scores.other_languages / seeds.len() as f64;
+            ratio += scores.perplexity / seed.base.perplexity / seeds.len() as f64;
+        }
+        mine.push(Trial { method: method.to_owned(), choice: *choice, accuracy, perplexity_ratio: ratio });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let allowed = mine.iter().filter(|trial| trial.perplexity_ratio <= PERPLEXITY_LIMIT);
+    let by_accuracy = allowed.max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+    let calmest = || mine.iter().min_by(|a, b| a.perplexity_ratio.total_cmp(&b.perplexity_ratio));
+    let choice = by_accuracy.or_else(calmest).context("there are no candidates")?.choice;
+    trials.extend(mine);
+    Ok(choice)
+}
