@@ -11,7 +11,8 @@ pub fn stored_zip(folder: &str, files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, 
     let mut archive = ZipArchiveWriter::new(&mut output);
     for (name, bytes) in files {
         let path = format!("{folder}/{name}");
-        let (mut entry, config) = archive.new_file(&path).compression_method(CompressionMethod::STORE).start()?;
+        let (mut entry, config) =
+            archive.new_file(&path).compression_method(CompressionMethod::STORE).start()?;
         let mut writer = config.wrap(&mut entry);
         writer.write_all(bytes)?;
         let (_, descriptor) = writer.finish()?;
@@ -28,7 +29,8 @@ mod tests {
 
     #[test]
     fn files_come_back_as_they_were() {
-        let files = [("config.json".to_owned(), b"{}".to_vec()), ("model.safetensors".to_owned(), vec![7; 1000])];
+        let files =
+            [("config.json".to_owned(), b"{}".to_vec()), ("model.safetensors".to_owned(), vec![7; 1000])];
         let bytes = stored_zip("maec-0123", &files).expect("a vector takes every write");
         let archive = ZipArchive::from_slice(&bytes).expect("a ZIP archive");
         let mut entries = archive.entries();

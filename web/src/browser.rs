@@ -55,7 +55,8 @@ pub fn download(name: &str, bytes: &[u8]) -> Option<()> {
     let document = window()?.document()?;
     let options = BlobPropertyBag::new();
     options.set_type("application/zip");
-    let blob = Blob::new_with_u8_array_sequence_and_options(&Array::of1(&Uint8Array::from(bytes)), &options).ok()?;
+    let blob =
+        Blob::new_with_u8_array_sequence_and_options(&Array::of1(&Uint8Array::from(bytes)), &options).ok()?;
     let url = Url::create_object_url_with_blob(&blob).ok()?;
     let anchor: HtmlAnchorElement = document.create_element("a").ok()?.dyn_into().ok()?;
     anchor.set_href(&url);
@@ -127,7 +128,9 @@ pub fn store(key: &str, value: &str) {
 
 /// Sets the theme on the root element: `auto`, `light` or `dark`.
 pub fn set_theme(theme: &str) {
-    if let Some(root) = window().and_then(|window| window.document()).and_then(|document| document.document_element()) {
+    if let Some(root) =
+        window().and_then(|window| window.document()).and_then(|document| document.document_element())
+    {
         let _ = root.set_attribute("data-theme", theme);
     }
 }

@@ -124,9 +124,12 @@ impl TensorMap {
         };
         let is_first = |name: &str| SINGLES.iter().any(|s| s.0 == name && s.2);
         let mut singles: Vec<usize> = (0..names.len()).filter(|&i| layer_of(names[i]).is_none()).collect();
-        singles.sort_by_key(|&i| (SINGLES.iter().position(|s| s.0 == names[i]).unwrap_or(SINGLES.len()), names[i]));
+        singles.sort_by_key(|&i| {
+            (SINGLES.iter().position(|s| s.0 == names[i]).unwrap_or(SINGLES.len()), names[i])
+        });
 
-        let mut rows: Vec<Row> = singles.iter().copied().filter(|&i| is_first(names[i])).map(single).collect();
+        let mut rows: Vec<Row> =
+            singles.iter().copied().filter(|&i| is_first(names[i])).map(single).collect();
         for &layer in &layers {
             let find = |kind: &&str| names.iter().position(|name| layer_of(name) == Some((layer, kind)));
             rows.push(Row::Layer { layer, cells: kinds.iter().map(find).collect() });
@@ -224,7 +227,8 @@ mod tests {
 
     #[test]
     fn layers_are_ordered_by_number_not_by_name() {
-        let names: Vec<String> = [10, 2, 0].iter().map(|n| format!("model.layers.{n}.mlp.up_proj.weight")).collect();
+        let names: Vec<String> =
+            [10, 2, 0].iter().map(|n| format!("model.layers.{n}.mlp.up_proj.weight")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let layers: Vec<_> = TensorMap::new(&names)
             .rows
@@ -240,7 +244,8 @@ mod tests {
     #[test]
     fn every_tensor_stands_in_exactly_one_place() {
         let map = TensorMap::new(&NAMES);
-        let mut seen: Vec<usize> = map.rows.iter().flat_map(|row| row.tensors().collect::<Vec<_>>()).collect();
+        let mut seen: Vec<usize> =
+            map.rows.iter().flat_map(|row| row.tensors().collect::<Vec<_>>()).collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..NAMES.len()).collect::<Vec<_>>());
     }

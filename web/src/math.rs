@@ -93,7 +93,8 @@ pub fn equation_3(recipe: &Recipe) -> String {
 /// Eq. 4: S(τ) = cos(R(A)\[τ\], R_Lang\[τ\]), and 𝒯, the last k₂ of the ranking.
 pub fn equation_4(recipe: &Recipe) -> String {
     let share = format!("<mn class=\"now\">{}{}%</mn>", number(recipe.parameters.k2 * 100.0, 1), '\u{202f}');
-    let similarity = [mi("S"), mo("("), mi("τ"), mo(")"), mo("="), mi("cos"), mo("("), at_tau(&ability()), mo(",")];
+    let similarity =
+        [mi("S"), mo("("), mi("τ"), mo(")"), mo("="), mi("cos"), mo("("), at_tau(&ability()), mo(",")];
     let set = [mi("𝒯"), mo("="), text("the last\u{a0}"), share, text("\u{a0}by\u{a0}"), mi("S")];
     [math(&[similarity.concat(), at_tau(&languages()), mo(")")]), math(&set)].concat()
 }

@@ -73,7 +73,8 @@ impl Row {
     pub fn mean_elsewhere(&self, reference: &str) -> Option<(f64, f64)> {
         let others: Vec<_> = self.cells.iter().filter(|cell| cell.language != reference).collect();
         let count = others.len() as f64;
-        let mean = |value: fn(&LanguageResult) -> f64| others.iter().map(|cell| value(cell)).sum::<f64>() / count;
+        let mean =
+            |value: fn(&LanguageResult) -> f64| others.iter().map(|cell| value(cell)).sum::<f64>() / count;
         (!others.is_empty()).then(|| (mean(accuracy), mean(|cell| cell.perplexity)))
     }
 }
@@ -84,15 +85,28 @@ pub fn accuracy(cell: &LanguageResult) -> f64 {
 }
 
 /// The one sentence on top: what the merge does outside the reference language.
-pub fn headline(rows: &[Row], reference: &str, reference_name: &str) -> Option<String> {
+pub fn headline(
+    rows: &[Row],
+    metric: ResultsMetric,
+    reference: &str,
+    reference_name: &str,
+) -> Option<String> {
     let mean = |kind: Kind| rows.iter().find(|row| row.kind == kind)?.mean_elsewhere(reference);
     let (merged, base, vector) = (mean(Kind::Merged)?, mean(Kind::Base)?, mean(Kind::TaskVector)?);
-    Some(format!(
-        "Outside {reference_name}, the merged model answers {} of the problems; the base answers {}, the task vector {}.",
-        percent(merged.0, 1),
-        percent(base.0, 1),
-        percent(vector.0, 1),
-    ))
+    Some(match metric {
+        ResultsMetric::Accuracy => format!(
+            "Outside {reference_name}, the merged model answers {} of the problems; the base answers {}, the task vector {}.",
+            percent(merged.0, 1),
+            percent(base.0, 1),
+            percent(vector.0, 1),
+        ),
+        ResultsMetric::Perplexity => format!(
+            "Outside {reference_name}, the merged model’s mean perplexity is {}; the base’s is {}, the task vector’s {}.",
+            perplexity(merged.1),
+            perplexity(base.1),
+            perplexity(vector.1),
+        ),
+    })
 }
 
 /// One bar, in per cent of the axis.
@@ -151,11 +165,18 @@ pub fn bar_svg(bar: &Bar, ticks: &[f64]) -> String {
         svg += &format!("<line class=\"tick\" x1=\"{tick:.2}%\" x2=\"{tick:.2}%\" y1=\"0\" y2=\"100%\"/>");
     }
     let width = bar.at.max(0.3);
-    svg += &format!("<rect class=\"value\" x=\"0\" y=\"20%\" width=\"{width:.2}%\" height=\"60%\" rx=\"2\"/>");
+    svg +=
+        &format!("<rect class=\"value\" x=\"0\" y=\"20%\" width=\"{width:.2}%\" height=\"60%\" rx=\"2\"/>");
     if let Some((low, high)) = bar.interval {
-        svg += &format!("<line class=\"whisker\" x1=\"{low:.2}%\" x2=\"{high:.2}%\" y1=\"50%\" y2=\"50%\"/>");
-        for end in [low, high] {
-            svg += &format!("<line class=\"whisker\" x1=\"{end:.2}%\" x2=\"{end:.2}%\" y1=\"32%\" y2=\"68%\"/>");
+        for class in ["halo", "whisker"] {
+            svg += &format!(
+                "<line class=\"{class}\" x1=\"{low:.2}%\" x2=\"{high:.2}%\" y1=\"50%\" y2=\"50%\"/>"
+            );
+            for end in [low, high] {
+                svg += &format!(
+                    "<line class=\"{class}\" x1=\"{end:.2}%\" x2=\"{end:.2}%\" y1=\"32%\" y2=\"68%\"/>"
+                );
+            }
         }
     }
     svg
@@ -188,7 +209,8 @@ mod tests {
 
     #[test]
     fn recorded_rows_follow_and_carry_their_source() {
-        let recorded = RecordedRow { label: "F-TV".into(), source: "maec quickstart".into(), languages: vec![] };
+        let recorded =
+            RecordedRow { label: "F-TV".into(), source: "maec quickstart".into(), languages: vec![] };
         let rows = rows(&results(), &[recorded]);
         let labels: Vec<_> = rows.iter().map(|row| row.label.as_str()).collect();
         assert_eq!(labels, ["Base", "Task vector", "MAEC", "F-TV"]);
@@ -198,9 +220,16 @@ mod tests {
 
     #[test]
     fn the_headline_leaves_the_reference_language_out() {
-        let sentence = headline(&rows(&results(), &[]), "en", "English").expect("all three models are there");
-        assert!(sentence.contains("17.5") && sentence.contains("6.0") && sentence.contains("11.5"), "{sentence}");
-        assert_eq!(headline(&[], "en", "English"), None);
+        let sentence = headline(&rows(&results(), &[]), ResultsMetric::Accuracy, "en", "English")
+            .expect("all three are there");
+        assert!(
+            sentence.contains("17.5") && sentence.contains("6.0") && sentence.contains("11.5"),
+            "{sentence}"
+        );
+        let sentence = headline(&rows(&results(), &[]), ResultsMetric::Perplexity, "en", "English")
+            .expect("all three are there");
+        assert!(sentence.contains("perplexity is 4.00"), "{sentence}");
+        assert_eq!(headline(&[], ResultsMetric::Accuracy, "en", "English"), None);
     }
 
     #[test]

@@ -10,9 +10,11 @@ pub fn bound(values: impl Iterator<Item = f64>) -> f64 {
     STEPS.into_iter().find(|&step| step >= large).unwrap_or(1.0)
 }
 
-/// The largest |value|, or a tiny one so that it can divide.
-pub fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.filter(|v| v.is_finite()).map(f64::abs).fold(f64::MIN_POSITIVE, f64::max)
+/// The span of values together with zero: (least, greatest), never empty.
+pub fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) =
+        values.filter(|v| v.is_finite()).fold((0.0, 0.0), |(low, high), v| (v.min(low), v.max(high)));
+    if low == high { (low, low + f64::MIN_POSITIVE) } else { (low, high) }
 }
 
 /// How strongly a similarity is coloured: 0 at zero, 100 at the scale's bound.
@@ -51,7 +53,9 @@ impl Axis {
         let ticks: Vec<f64> = if high <= 50.0 {
             all.into_iter().filter(|&tick| tick <= high).collect()
         } else {
-            all.into_iter().filter(|&tick| tick <= high && [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6].contains(&tick)).collect()
+            all.into_iter()
+                .filter(|&tick| tick <= high && [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6].contains(&tick))
+                .collect()
         };
         Self { low: 1.0, high, log: true, ticks }
     }
@@ -80,7 +84,8 @@ mod tests {
     fn the_bound_is_round_and_holds_nine_in_ten() {
         assert_eq!(bound([0.12, -0.31].into_iter()), 0.4);
         assert_eq!(bound((0..20).map(|i| if i == 7 { 0.9 } else { -0.08 })), 0.1);
-        assert_eq!(largest([0.1, -0.7].into_iter()), 0.7);
+        assert_eq!(span([0.1, 0.7, f64::NAN].into_iter()), (0.0, 0.7));
+        assert!(span([].into_iter()).0 < span([].into_iter()).1);
         assert_eq!(bound([].into_iter()), 0.005);
         assert_eq!(bound([f64::NAN, 1.0].into_iter()), 1.0);
         assert_eq!(strength(-0.2, 0.4), 50.0);

@@ -33,7 +33,8 @@ pub fn Chart(rows: Memo<Vec<Row>>) -> impl IntoView {
     };
     let chart = move || {
         let metric = studio.metric.get();
-        let (axis, groups) = studio.pack.with(|pack| pack.as_ref().map(|pack| rows.with(|rows| bars(rows, pack, metric))))?;
+        let (axis, groups) =
+            studio.pack.with(|pack| pack.as_ref().map(|pack| rows.with(|rows| bars(rows, pack, metric))))?;
         let places: Vec<f64> = axis.ticks.iter().map(|&tick| axis.at(tick)).collect();
         let tick = |(&value, &place): (&f64, &f64)| {
             let label = if metric == ResultsMetric::Accuracy { percent(value, 0) } else { number(value, 0) };
@@ -80,9 +81,14 @@ pub fn MetricToggle() -> impl IntoView {
         ResultsMetric::Perplexity => "perplexity".into(),
     });
     let choose = Callback::new(move |value: String| {
-        studio.metric.set(if value == "perplexity" { ResultsMetric::Perplexity } else { ResultsMetric::Accuracy });
+        studio.metric.set(if value == "perplexity" {
+            ResultsMetric::Perplexity
+        } else {
+            ResultsMetric::Accuracy
+        });
     });
-    let choices = [("accuracy", "Accuracy"), ("perplexity", "Perplexity")].map(|(value, label)| (value.into(), label.into()));
+    let choices = [("accuracy", "Accuracy"), ("perplexity", "Perplexity")]
+        .map(|(value, label)| (value.into(), label.into()));
     view! { <Segments name="metric" legend="Bars show" quiet=true choices=choices.to_vec() chosen choose/> }
 }
 

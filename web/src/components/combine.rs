@@ -56,7 +56,9 @@ fn choices(all: u32) -> Vec<Choice> {
 #[component]
 fn Problems() -> impl IntoView {
     let studio = Studio::current();
-    let all = studio.pack.with_untracked(|pack| pack.as_ref().map_or(0, |pack: &std::sync::Arc<PackSummary>| pack.problems_per_language));
+    let all = studio.pack.with_untracked(|pack| {
+        pack.as_ref().map_or(0, |pack: &std::sync::Arc<PackSummary>| pack.problems_per_language)
+    });
     let chosen = code(move || studio.problems.get().to_string());
     let choose = Callback::new(move |value: String| {
         if let Ok(count) = value.parse() {
@@ -142,7 +144,11 @@ fn Merged(outcome: std::sync::Arc<Outcome>) -> impl IntoView {
         let hash = copied.clone();
         leptos::task::spawn_local(async move {
             let done = crate::browser::copy(&hash).await;
-            studio.say(if done { "Hash copied." } else { "The browser does not let the page copy. Select the hash instead." });
+            studio.say(if done {
+                "Hash copied."
+            } else {
+                "The browser does not let the page copy. Select the hash instead."
+            });
         });
     };
     let gpu = outcome.backend.name == "wgpu";

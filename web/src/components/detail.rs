@@ -23,8 +23,8 @@ pub fn Detail(shared: Shared) -> impl IntoView {
             ("Shape", shape(&score.shape)),
             ("Similarity S", similarity(score.similarity)),
             ("‖R(A)‖", norm(score.ability_norm)),
-            ("‖R_Lang‖", norm(score.language_norm)),
-            ("‖base‖", norm(score.base_norm)),
+            ("‖R<sub>Lang</sub>‖", norm(score.language_norm)),
+            ("‖τ<sub>o</sub>‖", norm(score.base_norm)),
         ];
         let action = move || match mark(studio, tensor) {
             "in" => "Keep out by hand",
@@ -38,7 +38,7 @@ pub fn Detail(shared: Shared) -> impl IntoView {
             </div>
             <p class="detail-place" data-testid="detail-place">{place}</p>
             <dl class="facts">
-                {facts.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view()}
+                {facts.map(|(name, value)| view! { <div><dt inner_html=name></dt><dd>{value}</dd></div> }).collect_view()}
                 <div><dt>"Ability changed"</dt><dd title=changed>{share}</dd></div>
             </dl>
             <button
@@ -55,7 +55,7 @@ pub fn Detail(shared: Shared) -> impl IntoView {
                 Some(view) => view.into_any(),
                 None => view! {
                     <p class="detail-empty">
-                        "Point at a tensor, or walk the map with the arrow keys, to see what it is and why it is in or out."
+                        "Point at or touch a tensor, or walk the map with the arrow keys, to see what it is and why it is in or out."
                     </p>
                 }
                 .into_any(),

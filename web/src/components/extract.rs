@@ -54,7 +54,9 @@ pub fn Extract() -> impl IntoView {
     let studio = Studio::current();
     let (code, name) = untrack(|| studio.reference());
     let names = Memo::new(move |_| {
-        studio.recipe.with(|recipe| recipe.languages.iter().map(|language| language.name.clone()).collect::<Vec<_>>())
+        studio
+            .recipe
+            .with(|recipe| recipe.languages.iter().map(|language| language.name.clone()).collect::<Vec<_>>())
     });
     let weight = move |index: usize, code: String| {
         let value = Memo::new(move |_| {
@@ -101,8 +103,12 @@ type Preset = (&'static str, &'static str, &'static str, fn(&mut Recipe));
 
 const PRESETS: [Preset; 3] = [
     ("default", "Default", "The pack's own recipe", |_| ()),
-    ("all-tensors", "No tensor selection", "k₂ = 100 %: every tensor takes the ability", |recipe| recipe.parameters.k2 = 1.0),
-    ("language-only", "Languages only", "γ = 0: no tensor takes the ability", |recipe| recipe.parameters.gamma = 0.0),
+    ("all-tensors", "No tensor selection", "k₂ = 100 %: every tensor takes the ability", |recipe| {
+        recipe.parameters.k2 = 1.0
+    }),
+    ("language-only", "Languages only", "γ = 0: no tensor takes the ability", |recipe| {
+        recipe.parameters.gamma = 0.0
+    }),
 ];
 
 /// Recipes to start from.
@@ -117,7 +123,9 @@ pub fn Presets() -> impl IntoView {
         })
     };
     let button = move |(id, name, title, change): Preset| {
-        let is_on = Memo::new(move |_| made(change).is_some_and(|preset| studio.recipe.with(|recipe| *recipe == preset)));
+        let is_on = Memo::new(move |_| {
+            made(change).is_some_and(|preset| studio.recipe.with(|recipe| *recipe == preset))
+        });
         let apply = move |_| {
             if let Some(recipe) = untrack(|| made(change)) {
                 studio.set_recipe(recipe);

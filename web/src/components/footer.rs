@@ -10,10 +10,11 @@ use crate::studio::Studio;
 #[component]
 pub fn Footer() -> impl IntoView {
     let studio = Studio::current();
-    let facts = move || {
-        studio.pack.with(|pack| {
-            let pack = pack.as_ref()?;
-            Some(view! {
+    let facts =
+        move || {
+            studio.pack.with(|pack| {
+                let pack = pack.as_ref()?;
+                Some(view! {
                 <dl class="provenance" data-testid="pack">
                     <div><dt>"Pack"</dt><dd>{pack.title.clone()}</dd></div>
                     <div><dt>"Id"</dt><dd><code data-testid="pack-id">{pack.id.clone()}</code></dd></div>
@@ -23,8 +24,8 @@ pub fn Footer() -> impl IntoView {
                     <div class="wide"><dt>"Made by"</dt><dd><code>{pack.command.clone()}</code></dd></div>
                 </dl>
             }.into_any())
-        })
-    };
+            })
+        };
     view! {
         <footer class="page-foot">
             {live(facts)}

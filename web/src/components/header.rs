@@ -98,10 +98,14 @@ fn EnginePanel() -> impl IntoView {
     let kind_of = |value: &str| if value == "gpu" { EngineKind::Gpu } else { EngineKind::Cpu };
     let chosen = code(move || studio.engine_kind.get().code().into());
     let choose = Callback::new(move |value: String| studio.switch_engine(kind_of(&value)));
-    let refused = Callback::new(move |value: String| kind_of(&value) == EngineKind::Gpu && !studio.gpu_offered());
-    let choices = [("cpu", "CPU"), ("gpu", "GPU")].map(|(value, label)| (value.into(), label.into())).to_vec();
+    let refused =
+        Callback::new(move |value: String| kind_of(&value) == EngineKind::Gpu && !studio.gpu_offered());
+    let choices =
+        [("cpu", "CPU"), ("gpu", "GPU")].map(|(value, label)| (value.into(), label.into())).to_vec();
     let checks = move || match studio.engine_state.get() {
-        EngineState::Ready(backend) if !backend.checks.is_empty() => Some(view! { <Checks backend=(*backend).clone()/> }.into_any()),
+        EngineState::Ready(backend) if !backend.checks.is_empty() => {
+            Some(view! { <Checks backend=(*backend).clone()/> }.into_any())
+        }
         _ => None,
     };
     let unavailable = move || {

@@ -73,12 +73,14 @@ fn Hero() -> impl IntoView {
 /// Everything that needs a pack.
 #[component]
 fn Workshop() -> impl IntoView {
+    let shared = select::Shared::new(Studio::current());
     view! {
         <extract::Presets/>
         <div class="workbench" id="workbench" tabindex="-1">
             <extract::Extract/>
-            <select::SelectStep/>
+            <select::SelectStep shared/>
             <combine::Combine/>
+            <tensor_table::TensorTable shared/>
         </div>
         <table::Results/>
         <try_it::TryIt/>

@@ -37,7 +37,7 @@ pub fn Segments(
         }
     };
     view! {
-        <fieldset class=name>
+        <fieldset class=format!("choice {name}-choice")>
             <legend class:visually-hidden=quiet>{legend}</legend>
             <div class="segments">{choices.into_iter().map(choice).collect_view()}</div>
         </fieldset>

@@ -9,7 +9,6 @@ use super::live::{live, text, when};
 use super::param::{Param, Range};
 use super::ranking::RankingStrip;
 use super::tensor_map::{Legend, TensorMapView};
-use super::tensor_table::TensorTable;
 use crate::format::number;
 use crate::math;
 use crate::studio::{Force, Studio};
@@ -29,7 +28,8 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn new(studio: Studio) -> Self {
+    /// For the open pack.
+    pub fn new(studio: Studio) -> Self {
         let names = Memo::new(move |_| {
             studio.scores.with(|scores| scores.iter().map(|score| score.name.clone()).collect::<Vec<_>>())
         });
@@ -49,9 +49,8 @@ impl Shared {
 
 /// Eq. 4.
 #[component]
-pub fn SelectStep() -> impl IntoView {
+pub fn SelectStep(shared: Shared) -> impl IntoView {
     let studio = Studio::current();
-    let shared = Shared::new(studio);
     let is_there = Memo::new(move |_| studio.scores.with(|scores| !scores.is_empty()));
     view! {
         <section class="card step step-select" aria-labelledby="step-2" aria-busy=text(move || studio.scoring.get().to_string())>
@@ -61,7 +60,7 @@ pub fn SelectStep() -> impl IntoView {
             </StepHead>
             <Equation number=4 mathml=Signal::derive(move || studio.recipe.with(math::equation_4))/>
             {live(move || if is_there.get() {
-                view! { <Map shared/> <Cut shared/> <TensorTable shared/> }.into_any()
+                view! { <Map shared/> <Cut shared/> }.into_any()
             } else {
                 view! { <p class="waiting" role="status">"Comparing tensors"</p> }.into_any()
             })}
@@ -94,7 +93,8 @@ fn Map(shared: Shared) -> impl IntoView {
     };
     let count = move || {
         let (count, all) = chosen(studio);
-        format!("{count} of {all} tensors selected")
+        let again = if studio.scoring.get() { ", comparing again" } else { "" };
+        format!("{count} of {all} tensors selected{again}")
     };
     view! {
         <div class="map-head">

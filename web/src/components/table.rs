@@ -15,15 +15,18 @@ pub fn Results() -> impl IntoView {
     let rows = Memo::new(move |_| {
         studio.pack.with(|pack| {
             let recorded = pack.as_ref().map_or(&[][..], |pack| &pack.recorded);
-            studio.outcome.with(|outcome| rows(outcome.as_ref().map_or(&[][..], |outcome| &outcome.results), recorded))
+            studio
+                .outcome
+                .with(|outcome| rows(outcome.as_ref().map_or(&[][..], |outcome| &outcome.results), recorded))
         })
     });
     let has_rows = Memo::new(move |_| rows.with(|rows| !rows.is_empty()));
     let is_stale = Memo::new(move |_| studio.is_stale());
     let sentence = move || {
         let (code, name) = studio.reference();
-        rows.with(|rows| headline(rows, &code, &name)).unwrap_or_else(|| {
-            "Merge and evaluate to see how the base, the plain task vector and MAEC do in every language.".into()
+        rows.with(|rows| headline(rows, studio.metric.get(), &code, &name)).unwrap_or_else(|| {
+            "Merge and evaluate to see how the base, the plain task vector and MAEC do in every language."
+                .into()
         })
     };
     view! {
@@ -68,11 +71,13 @@ pub fn Results() -> impl IntoView {
 #[component]
 fn ResultsTable(rows: Memo<Vec<Row>>) -> impl IntoView {
     let studio = Studio::current();
-    let languages = move || studio.pack.with(|pack| pack.as_ref().map_or(Vec::new(), |pack| pack.languages.clone()));
+    let languages =
+        move || studio.pack.with(|pack| pack.as_ref().map_or(Vec::new(), |pack| pack.languages.clone()));
     let reference = studio.reference();
     let (code, name) = (StoredValue::new(reference.0), reference.1);
     let cells = move |row: &Row, perplexities: bool| {
-        let cell = |language: &maec_protocol::Language| match row.cell(&language.code) {
+        let cell = |language: &maec_protocol::Language| {
+            match row.cell(&language.code) {
             None => view! { <td>"–"</td> }.into_any(),
             Some(cell) if perplexities => view! { <td data-value=cell.perplexity>{perplexity(cell.perplexity)}</td> }.into_any(),
             Some(cell) => view! {
@@ -82,6 +87,7 @@ fn ResultsTable(rows: Memo<Vec<Row>>) -> impl IntoView {
                 </td>
             }
             .into_any(),
+        }
         };
         let mean = code.with_value(|code| row.mean_elsewhere(code)).map_or("–".into(), |(share, value)| {
             if perplexities { perplexity(value) } else { percent(share, 1) }
@@ -130,10 +136,13 @@ fn Sources(rows: Memo<Vec<Row>>) -> impl IntoView {
     };
     live(move || {
         let items = rows.with(|rows| rows.iter().filter_map(source).collect::<Vec<_>>());
-        (!items.is_empty()).then(|| view! {
-            <p class="note">"All other rows are computed in this tab from the pack's own bytes."</p>
-            <ul class="note sources" data-testid="sources">{items}</ul>
-        }.into_any())
+        (!items.is_empty()).then(|| {
+            view! {
+                <p class="note">"All other rows are computed in this tab from the pack's own bytes."</p>
+                <ul class="note sources" data-testid="sources">{items}</ul>
+            }
+            .into_any()
+        })
     })
 }
 
@@ -142,9 +151,14 @@ fn CloseCalls(rows: Memo<Vec<Row>>) -> impl IntoView {
     let studio = Studio::current();
     let list = move || {
         rows.with(|rows| {
-            let cells = rows.iter().filter(|row| is_measured_here(row)).flat_map(|row| row.cells.iter().map(move |cell| (row, cell)));
+            let cells = rows
+                .iter()
+                .filter(|row| is_measured_here(row))
+                .flat_map(|row| row.cells.iter().map(move |cell| (row, cell)));
             let close = cells.filter(|(_, cell)| !cell.close_calls.is_empty());
-            close.map(|(row, cell)| (row.label.clone(), cell.language.clone(), cell.close_calls.clone())).collect::<Vec<_>>()
+            close
+                .map(|(row, cell)| (row.label.clone(), cell.language.clone(), cell.close_calls.clone()))
+                .collect::<Vec<_>>()
         })
     };
     let item = move |(label, language, ids): (String, String, Vec<String>)| {

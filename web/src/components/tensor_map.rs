@@ -15,7 +15,8 @@ use crate::studio::{Force, Studio, toggle};
 
 /// Changes whether a tensor is in 𝒯, by hand.
 pub fn toggle_tensor(studio: Studio, shared: Shared, tensor: usize) {
-    let selected = studio.ranking.with_untracked(|ranking| ranking.selected.get(tensor).copied().unwrap_or(false));
+    let selected =
+        studio.ranking.with_untracked(|ranking| ranking.selected.get(tensor).copied().unwrap_or(false));
     shared.names.with_untracked(|names| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         studio.edit(|recipe| recipe.select = toggle(&recipe.select, &names, tensor, selected));
@@ -37,7 +38,9 @@ pub fn mark(studio: Studio, tensor: usize) -> &'static str {
 pub fn TensorMapView(shared: Shared) -> impl IntoView {
     let studio = Studio::current();
     let map = Memo::new(move |_| {
-        Arc::new(shared.names.with(|names| TensorMap::new(&names.iter().map(String::as_str).collect::<Vec<_>>())))
+        Arc::new(
+            shared.names.with(|names| TensorMap::new(&names.iter().map(String::as_str).collect::<Vec<_>>())),
+        )
     });
     let column = RwSignal::new(0_usize);
     // The one cell that the Tab key reaches: the focused tensor's, else the first.
@@ -53,7 +56,8 @@ pub fn TensorMapView(shared: Shared) -> impl IntoView {
         };
         map.columns.iter().map(head).collect_view()
     };
-    let row = move |row: &Row, columns: usize| match row {
+    let row = move |row: &Row, columns: usize| {
+        match row {
         Row::Single { label, tensor } => view! {
             <div class="map-row" role="row">
                 <span role="rowheader" class="visually-hidden">{label.clone()}</span>
@@ -75,6 +79,7 @@ pub fn TensorMapView(shared: Shared) -> impl IntoView {
             </div>
         }
         .into_any(),
+    }
     };
     view! {
         <div
@@ -112,7 +117,9 @@ struct Cell {
 impl Cell {
     fn view(self, tensor: usize, span: usize, label: String) -> AnyView {
         let Self { studio, shared, active, .. } = self;
-        let score = Memo::new(move |_| studio.scores.with(|scores| scores.get(tensor).map_or(0.0, |score| score.similarity)));
+        let score = Memo::new(move |_| {
+            studio.scores.with(|scores| scores.get(tensor).map_or(0.0, |score| score.similarity))
+        });
         let spoken = move || {
             let name = shared.names.with(|names| words(&names[tensor]));
             let place = studio.ranking.with(|ranking| ranking.explain(tensor));

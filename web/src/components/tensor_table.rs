@@ -26,8 +26,8 @@ const COLUMNS: [(Key, &str); 7] = [
     (Key::Name, "Tensor"),
     (Key::Similarity, "S"),
     (Key::Ability, "‖R(A)‖"),
-    (Key::Language, "‖R_Lang‖"),
-    (Key::Base, "‖base‖"),
+    (Key::Language, "‖R Lang‖"),
+    (Key::Base, "‖τo‖"),
     (Key::Changed, "Changed"),
 ];
 
@@ -63,7 +63,8 @@ pub fn TensorTable(shared: Shared) -> impl IntoView {
     let is_open = RwSignal::new(false);
     let sort = RwSignal::new((Key::Rank, false));
     let head = move |(key, name): (Key, &'static str)| {
-        let turn = move |_| sort.update(|(by, descending)| (*by, *descending) = (key, *by == key && !*descending));
+        let turn =
+            move |_| sort.update(|(by, descending)| (*by, *descending) = (key, *by == key && !*descending));
         let direction = move || match sort.get() {
             (by, _) if by != key => "none",
             (_, true) => "descending",
@@ -100,14 +101,18 @@ pub fn TensorTable(shared: Shared) -> impl IntoView {
         studio.scores.with(|scores| {
             studio.ranking.with(|ranking| {
                 let order = sorted(scores, &ranking.ranks, key, descending);
-                order.into_iter().map(|tensor| row(tensor, &scores[tensor], ranking.ranks[tensor])).collect_view().into_any()
+                order
+                    .into_iter()
+                    .map(|tensor| row(tensor, &scores[tensor], ranking.ranks[tensor]))
+                    .collect_view()
+                    .into_any()
             })
         })
     };
     let toggled = move |event: web_sys::Event| is_open.set(crate::browser::is_open(&event));
     view! {
         <details class="twin" data-testid="tensor-table" on:toggle=toggled>
-            <summary>"Show as table"</summary>
+            <summary>"Show the tensors as a table"</summary>
             {when(move || is_open.get(), move || view! {
                 <div class="scroll" role="region" tabindex="0" aria-label="Tensors, as a table">
                     <table class="tensors">

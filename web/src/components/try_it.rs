@@ -16,14 +16,20 @@ const MOST_EXAMPLES: usize = 4;
 #[component]
 pub fn TryIt() -> impl IntoView {
     let studio = Studio::current();
-    let languages = studio.pack.with_untracked(|pack| pack.as_ref().map_or(Vec::new(), |pack| {
-        let has_example = |code: &str| pack.examples.iter().any(|example| example.0 == code);
-        pack.languages.iter().filter(|language| has_example(&language.code)).cloned().collect()
-    }));
-    let language = RwSignal::new(languages.get(1).or(languages.first()).map_or(String::new(), |l| l.code.clone()));
+    let languages = studio.pack.with_untracked(|pack| {
+        pack.as_ref().map_or(Vec::new(), |pack| {
+            let has_example = |code: &str| pack.examples.iter().any(|example| example.0 == code);
+            pack.languages.iter().filter(|language| has_example(&language.code)).cloned().collect()
+        })
+    });
+    let language =
+        RwSignal::new(languages.get(1).or(languages.first()).map_or(String::new(), |l| l.code.clone()));
     let examples = move |code: &str| -> Vec<String> {
         let of = |(own, question): &(String, String)| (own == code).then(|| question.clone());
-        studio.pack.with(|pack| pack.as_ref().map_or(Vec::new(), |pack| pack.examples.iter().filter_map(of).take(MOST_EXAMPLES).collect()))
+        studio.pack.with(|pack| {
+            pack.as_ref()
+                .map_or(Vec::new(), |pack| pack.examples.iter().filter_map(of).take(MOST_EXAMPLES).collect())
+        })
     };
     let first = untrack(|| examples(&language.get()).into_iter().next().unwrap_or_default());
     let prompt = RwSignal::new(first);

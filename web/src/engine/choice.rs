@@ -53,7 +53,9 @@ impl Gpu {
             Gpu::Missing => "This browser has no WebGPU, so the CPU computes.".into(),
             Gpu::NoAdapter => "The browser found no graphics card it may use, so the CPU computes.".into(),
             Gpu::Software { name } => {
-                format!("The browser offers only a software adapter ({name}), slower than the CPU itself, so the CPU computes.")
+                format!(
+                    "The browser offers only a software adapter ({name}), slower than the CPU itself, so the CPU computes."
+                )
             }
             Gpu::Hardware { name } => format!("The browser offers a graphics card ({name}), so it computes."),
         }
@@ -166,7 +168,9 @@ impl Losses {
                     let why = format!("The engine stopped ({reason}) and was started again.");
                     return After::Restart(Choice { kind, why });
                 }
-                After::GiveUp(format!("The engine stopped three times ({reason}). Reload the page to try again."))
+                After::GiveUp(format!(
+                    "The engine stopped three times ({reason}). Reload the page to try again."
+                ))
             }
         }
     }
@@ -208,9 +212,13 @@ mod tests {
     #[test]
     fn a_lost_gpu_is_tried_once_more_and_then_left_alone() {
         let mut losses = Losses::default();
-        assert!(matches!(losses.after(EngineKind::Gpu, false, "device lost"),
-            After::Restart(Choice { kind: EngineKind::Gpu, .. })));
-        let After::Restart(second) = losses.after(EngineKind::Gpu, false, "device lost") else { panic!("gave up") };
+        assert!(matches!(
+            losses.after(EngineKind::Gpu, false, "device lost"),
+            After::Restart(Choice { kind: EngineKind::Gpu, .. })
+        ));
+        let After::Restart(second) = losses.after(EngineKind::Gpu, false, "device lost") else {
+            panic!("gave up")
+        };
         assert_eq!(second.kind, EngineKind::Cpu);
         assert!(second.why.contains("twice") && !losses.gpu_allowed());
     }
@@ -218,7 +226,9 @@ mod tests {
     #[test]
     fn a_failed_check_turns_the_gpu_off_at_once() {
         let mut losses = Losses::default();
-        let After::Restart(next) = losses.after(EngineKind::Gpu, true, "matmul differs") else { panic!("gave up") };
+        let After::Restart(next) = losses.after(EngineKind::Gpu, true, "matmul differs") else {
+            panic!("gave up")
+        };
         assert_eq!(next.kind, EngineKind::Cpu);
         assert!(next.why.contains("matmul differs") && !losses.gpu_allowed());
     }

@@ -132,7 +132,9 @@ impl Engine {
         if posted.is_none() {
             let mut state = self.state.borrow_mut();
             if let Some(pending) = state.pending.remove(&message.id) {
-                let _ = pending.done.send(Err(CallError::Failed("The request cannot be sent to the engine.".into())));
+                let _ = pending
+                    .done
+                    .send(Err(CallError::Failed("The request cannot be sent to the engine.".into())));
             }
         }
     }

@@ -12,7 +12,8 @@ pub async fn probe() -> Gpu {
         return if webgpu().is_some() { Gpu::NoAdapter } else { Gpu::Missing };
     };
     let info = get(&adapter, "info").unwrap_or(JsValue::UNDEFINED);
-    let text = |key: &str| get(&info, key).and_then(|value| value.as_string()).filter(|text| !text.is_empty());
+    let text =
+        |key: &str| get(&info, key).and_then(|value| value.as_string()).filter(|text| !text.is_empty());
     let name = text("description").or_else(|| {
         let parts: Vec<String> = [text("vendor"), text("architecture")].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(" "))

@@ -27,7 +27,9 @@ pub fn open(studio: Studio) {
         match browser::folder_url(&pack) {
             Some(url) => studio.with_hands(|hands| (hands.wish, hands.pack_url) = (wish, url)),
             None => {
-                let message = format!("The address {pack} of a pack is no URL. Correct the part ?pack= of this page's address.");
+                let message = format!(
+                    "The address {pack} of a pack is no URL. Correct the part ?pack= of this page's address."
+                );
                 return studio.engine_state.set(EngineState::Broken(message));
             }
         }
@@ -98,6 +100,8 @@ impl Studio {
         browser::mark_body("engine", kind.code());
         self.release();
         if first {
+            // The page is there once the tasks that the pack caused have run.
+            gloo_timers::future::TimeoutFuture::new(0).await;
             browser::mark_body("ready", "true");
             self.follow_address();
         }
@@ -114,6 +118,10 @@ impl Studio {
                 spawn_local(self.start(choice));
             }
             After::GiveUp(sentence) => {
+                self.scoring.set(false);
+                if self.pack.with_untracked(Option::is_some) {
+                    self.warn(sentence.clone());
+                }
                 self.engine_state.set(EngineState::Broken(sentence));
                 spawn_local(async move { self.release() });
             }

@@ -117,8 +117,9 @@ impl Studio {
         let scores = RwSignal::new(Arc::new(Vec::new()));
         let k2 = Memo::new(move |_| recipe.with(|recipe| recipe.parameters.k2));
         let select = Memo::new(move |_| recipe.with(|recipe| recipe.select.clone()));
-        let ranking =
-            Memo::new(move |_| Arc::new(scores.with(|scores| select.with(|select| Ranking::new(scores, k2.get(), select)))));
+        let ranking = Memo::new(move |_| {
+            Arc::new(scores.with(|scores| select.with(|select| Ranking::new(scores, k2.get(), select))))
+        });
         Self {
             pack: RwSignal::new(None),
             recipe,
@@ -176,7 +177,10 @@ impl Studio {
     /// The reference language L0: code and name.
     pub fn reference(self) -> (String, String) {
         let first = self.pack.with(|pack| pack.as_ref()?.languages.first().cloned());
-        first.map_or_else(|| ("L0".into(), "the reference language".into()), |language| (language.code, language.name))
+        first.map_or_else(
+            || ("L0".into(), "the reference language".into()),
+            |language| (language.code, language.name),
+        )
     }
 
     /// Puts a message across the top.

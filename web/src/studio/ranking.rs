@@ -35,7 +35,8 @@ pub struct Ranking {
 impl Ranking {
     /// Ranks and selects. `k2` is a fraction.
     pub fn new(scores: &[TensorScore], k2: f64, patterns: &Select) -> Self {
-        let pairs: Vec<(&str, f64)> = scores.iter().map(|score| (score.name.as_str(), score.similarity)).collect();
+        let pairs: Vec<(&str, f64)> =
+            scores.iter().map(|score| (score.name.as_str(), score.similarity)).collect();
         let selection: Selection = select(&pairs, k2, patterns);
         let forced = pairs.iter().map(|(name, _)| match patterns.forced(name) {
             None => Force::No,
@@ -89,7 +90,8 @@ pub fn toggle(patterns: &Select, names: &[&str], tensor: usize, selected: bool) 
         names.iter().filter(matches).map(|name| (*name).to_owned()).collect()
     };
     let name = names[tensor];
-    let mut next = Select { include: written_out(&patterns.include), exclude: written_out(&patterns.exclude) };
+    let mut next =
+        Select { include: written_out(&patterns.include), exclude: written_out(&patterns.exclude) };
     let decided = patterns.forced(name).is_some();
     next.include.retain(|other| other != name);
     next.exclude.retain(|other| other != name);

@@ -122,7 +122,10 @@ impl Studio {
             self.run.set(Run::Idle);
             match outcome {
                 Ok(outcome) => {
-                    self.say(format!("Done in {}.", crate::format::seconds(outcome.merge_seconds + outcome.evaluate_seconds)));
+                    self.say(format!(
+                        "Done in {}.",
+                        crate::format::seconds(outcome.merge_seconds + outcome.evaluate_seconds)
+                    ));
                     self.outcome.set(Some(Arc::new(outcome)));
                     self.tab.set(Tab::Results);
                 }
@@ -144,19 +147,24 @@ impl Studio {
 
     async fn try_run(self) -> Result<Outcome, CallError> {
         self.engine_ready().await?;
-        let EngineState::Ready(backend) = self.engine_state.get_untracked() else { return Err(CallError::Lost) };
+        let EngineState::Ready(backend) = self.engine_state.get_untracked() else {
+            return Err(CallError::Lost);
+        };
         let (recipe, problems) = (self.recipe.get_untracked(), self.problems.get_untracked());
         let lambda = self.pack.with_untracked(|pack| pack.as_ref().map_or(0.0, |pack| pack.lambda));
 
         let merged = self.run_step("Merging", Request::Merge { recipe: recipe.clone() }).await?;
-        let Reply::Merged { hash, selected, seconds: merge_seconds, dispatches: merging, max_difference } = merged else {
+        let Reply::Merged { hash, selected, seconds: merge_seconds, dispatches: merging, max_difference } =
+            merged
+        else {
             return Err(CallError::Failed(CONFUSED.into()));
         };
         self.with_hands(|hands| hands.merged = Some(recipe.clone()));
         let subjects = vec![Subject::Base, Subject::TaskVector, Subject::Merged];
         let request = Request::Evaluate { subjects, problems_per_language: problems, lambda };
         let evaluated = self.run_step("Evaluating", request).await?;
-        let Reply::Evaluated { results, seconds: evaluate_seconds, dispatches: evaluating } = evaluated else {
+        let Reply::Evaluated { results, seconds: evaluate_seconds, dispatches: evaluating } = evaluated
+        else {
             return Err(CallError::Failed(CONFUSED.into()));
         };
         let (selected, dispatches) = (selected.len(), (merging, evaluating));
@@ -217,7 +225,9 @@ impl Studio {
             match done {
                 Ok(text) => self.say(text),
                 Err(CallError::Failed(sentence)) => self.warn(sentence),
-                Err(CallError::Cancelled | CallError::Lost) => self.warn("The export was interrupted. Try it again."),
+                Err(CallError::Cancelled | CallError::Lost) => {
+                    self.warn("The export was interrupted. Try it again.")
+                }
             }
         });
     }
@@ -225,7 +235,9 @@ impl Studio {
     async fn try_export(self) -> Result<String, CallError> {
         self.engine_ready().await?;
         let answer = self.call(Request::Export { recipe: self.recipe.get_untracked() }).await?;
-        let Reply::Exported { names, hash } = answer.reply else { return Err(CallError::Failed(CONFUSED.into())) };
+        let Reply::Exported { names, hash } = answer.reply else {
+            return Err(CallError::Failed(CONFUSED.into()));
+        };
         let files: Vec<(String, Vec<u8>)> = names
             .into_iter()
             .zip(answer.buffers)
@@ -235,8 +247,9 @@ impl Studio {
         let bytes = archive::stored_zip(&folder, &files)
             .map_err(|error| CallError::Failed(format!("The archive cannot be written: {error}.")))?;
         let size = crate::format::bytes(bytes.len() as u64);
-        browser::download(&format!("{folder}.zip"), &bytes)
-            .ok_or_else(|| CallError::Failed("The browser refused the download. Allow downloads for this page.".into()))?;
+        browser::download(&format!("{folder}.zip"), &bytes).ok_or_else(|| {
+            CallError::Failed("The browser refused the download. Allow downloads for this page.".into())
+        })?;
         Ok(format!("{folder}.zip, {size}, is in your downloads."))
     }
 }

@@ -75,7 +75,9 @@ impl Studio {
                 self.notice.set(None);
                 self.merge_and_evaluate();
                 self.tab.set(view.tab);
-                browser::scroll_to(section(view.tab));
+                if view.tab != Tab::default() {
+                    browser::scroll_to(section(view.tab));
+                }
             }
             Opened::Refused(sentence) => {
                 self.reset();
@@ -93,7 +95,11 @@ impl Studio {
                 pack: pack.id.clone(),
                 recipe: self.recipe.get(),
                 evaluation: Evaluation { problems_per_language: self.problems.get() },
-                view: View { tab: self.tab.get(), focused_tensor: self.focused.get(), results_metric: self.metric.get() },
+                view: View {
+                    tab: self.tab.get(),
+                    focused_tensor: self.focused.get(),
+                    results_metric: self.metric.get(),
+                },
             };
             link::encode(&experiment, &preset(pack))
         })
@@ -149,7 +155,8 @@ impl Studio {
     /// Whether results belong to other settings than the present ones.
     pub fn is_stale(self) -> bool {
         let (recipe, problems) = (self.recipe.get(), self.problems.get());
-        self.outcome.with(|outcome| outcome.as_ref().is_some_and(|o| o.recipe != recipe || o.problems != problems))
+        self.outcome
+            .with(|outcome| outcome.as_ref().is_some_and(|o| o.recipe != recipe || o.problems != problems))
     }
 
     /// Whether a merge or evaluation is in progress.
@@ -190,7 +197,10 @@ mod tests {
         let pack = pack();
         for bad in ["nonsense", "v1.", "v9.AAAAz", "v1.%%%z", &"v1.A".repeat(5000)] {
             let Opened::Refused(sentence) = read(bad, &pack) else { panic!("{bad} was read") };
-            assert!(sentence.starts_with("This ") && sentence.ends_with("Here is the default view."), "{sentence}");
+            assert!(
+                sentence.starts_with("This ") && sentence.ends_with("Here is the default view."),
+                "{sentence}"
+            );
         }
     }
 

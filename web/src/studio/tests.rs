@@ -8,7 +8,8 @@ use super::{Force, Ranking, toggle};
 
 /// A recipe with two languages.
 pub fn recipe() -> Recipe {
-    let language = |name: &str, weight| LanguageModel { name: name.into(), model: format!("world/{name}"), weight };
+    let language =
+        |name: &str, weight| LanguageModel { name: name.into(), model: format!("world/{name}"), weight };
     Recipe {
         base_model: "world/base".into(),
         ability: ModelRef { model: "world/a-l0".into() },
