@@ -96,6 +96,7 @@ pub struct FromEngine {
 }
 
 /// What the engine answers.
+#[allow(clippy::large_enum_variant, reason = "one message at a time, and a pack is opened once")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
