@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod check;
 pub mod paths;
+pub mod peers;
 pub mod serve;
 pub mod setup;
 pub mod system;

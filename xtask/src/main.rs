@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, serve, setup, web};
+use xtask::{bench, check, peers, serve, setup, web};
 
 /// Set up, build, run, test and measure MAEC Studio.
 #[derive(Debug, Parser)]
@@ -47,6 +47,8 @@ enum Command {
 enum Bench {
     /// Brotli sizes of the wasm in `dist/`, beside their budgets.
     Size,
+    /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
+    Train,
 }
 
 fn main() -> ExitCode {
@@ -72,5 +74,6 @@ fn run(command: Command) -> Result<bool> {
         Command::Test { gpu: true, .. } => check::gpu(),
         Command::Test { no_browser, .. } => check::all(!no_browser),
         Command::Bench { what: Bench::Size } => bench::size(),
+        Command::Bench { what: Bench::Train } => peers::train().map(|()| true),
     }
 }
