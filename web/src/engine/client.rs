@@ -9,7 +9,7 @@ use js_sys::{Array, ArrayBuffer};
 use maec_protocol::{FromEngine, Reply, Request, RequestId, ToEngine};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::EngineKind;
 
@@ -62,7 +62,7 @@ pub struct Engine {
     worker: Worker,
     state: Rc<RefCell<State>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
-    _on_error: Closure<dyn FnMut(ErrorEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
 }
 
 impl Engine {
@@ -87,13 +87,9 @@ impl Engine {
             None => lose(&shared, Loss { reason: "its message cannot be read".into(), gpu_unusable: false }),
         });
         let shared = state.clone();
-        let on_error = Closure::new(move |event: ErrorEvent| {
+        let on_error = Closure::new(move |event: Event| {
             event.prevent_default();
-            let reason = match event.message().lines().next() {
-                Some(line) if !line.is_empty() => line.to_owned(),
-                _ => "its program cannot be loaded".into(),
-            };
-            lose(&shared, Loss { reason, gpu_unusable: false });
+            lose(&shared, Loss { reason: reason(&event), gpu_unusable: false });
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -156,6 +152,13 @@ fn read(data: &JsValue) -> Option<(FromEngine, Vec<ArrayBuffer>)> {
     let message = serde_json::from_str(&parts.get(0).as_string()?).ok()?;
     let buffers = parts.iter().skip(1).map(|part| part.dyn_into().ok()).collect::<Option<_>>()?;
     Some((message, buffers))
+}
+
+/// What an error event says, on one line. A program that cannot be loaded gives a plain event without words.
+fn reason(event: &Event) -> String {
+    let message = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).unwrap_or_default();
+    let line = message.lines().next().unwrap_or_default().trim_start_matches("Uncaught ");
+    if line.is_empty() { "its program cannot be loaded".into() } else { line.into() }
 }
 
 fn receive(shared: &Rc<RefCell<State>>, message: FromEngine, buffers: Vec<ArrayBuffer>) {
