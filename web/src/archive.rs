@@ -2,7 +2,11 @@
 
 use std::io::Write;
 
+use rawzip::time::UtcDateTime;
 use rawzip::{CompressionMethod, Error, ZipArchiveWriter};
+
+/// The first day that the format knows, in Unix time: the same files make the same archive whenever they are exported.
+const DATE: i64 = 315_532_800;
 
 /// A ZIP archive with these files under `folder`. Weights hardly compress, so nothing is compressed.
 pub fn stored_zip(folder: &str, files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Error> {
@@ -11,8 +15,11 @@ pub fn stored_zip(folder: &str, files: &[(String, Vec<u8>)]) -> Result<Vec<u8>, 
     let mut archive = ZipArchiveWriter::new(&mut output);
     for (name, bytes) in files {
         let path = format!("{folder}/{name}");
-        let (mut entry, config) =
-            archive.new_file(&path).compression_method(CompressionMethod::STORE).start()?;
+        let (mut entry, config) = archive
+            .new_file(&path)
+            .compression_method(CompressionMethod::STORE)
+            .last_modified(UtcDateTime::from_unix(DATE))
+            .start()?;
         let mut writer = config.wrap(&mut entry);
         writer.write_all(bytes)?;
         let (_, descriptor) = writer.finish()?;

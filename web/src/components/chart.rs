@@ -26,7 +26,7 @@ pub fn Chart(rows: Memo<Vec<Row>>) -> impl IntoView {
     let group = move |group: Group, ticks: &[f64]| {
         view! {
             <section class="bar-group">
-                <h4>{group.name}</h4>
+                <h3>{group.name}</h3>
                 {group.bars.into_iter().map(|each| bar(each, ticks)).collect_view()}
             </section>
         }

@@ -46,8 +46,8 @@ pub fn Header() -> impl IntoView {
                     {text(move || if studio.exporting.get() { "Exporting" } else { "Export" })}
                 </button>
             </div>
+            <EnginePanel/>
         </header>
-        <EnginePanel/>
     }
 }
 
@@ -113,7 +113,7 @@ fn EnginePanel() -> impl IntoView {
         (!studio.gpu_offered()).then_some(sentence).filter(|sentence| *sentence != studio.engine_why.get())
     };
     view! {
-        <div class="panel" id="engine-panel" popover="auto" data-testid="engine-panel">
+        <div class="panel" id="engine-panel" popover="auto" role="dialog" aria-label="Engine" data-testid="engine-panel">
             <h2>"Engine"</h2>
             <p class="panel-device" data-testid="engine-device">{text(device)}</p>
             <p data-testid="engine-why">{text(move || studio.engine_why.get())}</p>
