@@ -10,6 +10,7 @@ use maec_train::{Schedule, TrainConfig};
 
 use crate::commands::{delta, eval, merge, neurons, pack, train, verify, world};
 use crate::input::CorpusArg;
+use crate::quickstart;
 
 /// Merges the abilities of language models: trains, extracts, merges, evaluates and packs.
 #[derive(Debug, Parser)]
@@ -23,6 +24,8 @@ pub struct Cli {
 /// The commands, each with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The whole path on the workshop world, from corpora to one table.
+    Quickstart(quickstart::Args),
     /// Write the workshop world: corpora, problems and a tokenizer.
     World(world::Args),
     /// Train a model: all its parameters, or its key neurons only.
@@ -45,6 +48,7 @@ impl Command {
     /// Does it.
     pub fn run(self) -> Result<()> {
         match self {
+            Self::Quickstart(args) => quickstart::run(&args),
             Self::World(args) => world::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Neurons(args) => neurons::run(&args),

@@ -33,18 +33,38 @@ impl Artefacts {
     /// # Errors
     /// When a run diverges.
     pub fn train(workshop: &Workshop, news: &dyn Fn(TrainingNews<'_>)) -> Result<Self> {
+        let base = Self::train_base(workshop, news)?;
+        Self::train_from(base, workshop, news)
+    }
+
+    /// Trains Θo on the base mix.
+    ///
+    /// # Errors
+    /// When the run diverges.
+    pub fn train_base(workshop: &Workshop, news: &dyn Fn(TrainingNews<'_>)) -> Result<MemoryWeights> {
+        let run = Run {
+            name: "base".to_owned(),
+            start: None,
+            corpora: vec![("base", workshop.world.base().collect(), 1.0)],
+            steps: workshop.settings.base_steps,
+            rate: workshop.settings.base_rate,
+            neurons: None,
+        };
+        workshop.train(&run, Dtype::BF16, news)
+    }
+
+    /// Trains everything else from a base.
+    ///
+    /// # Errors
+    /// When a run diverges.
+    pub fn train_from(
+        base: MemoryWeights,
+        workshop: &Workshop,
+        news: &dyn Fn(TrainingNews<'_>),
+    ) -> Result<Self> {
         let (world, s) = (&workshop.world, &workshop.settings);
         let general = |language: Language| world.general(language).collect::<Vec<Document>>();
         let ability = || world.ability().collect::<Vec<Document>>();
-        let base = Run {
-            name: "base".to_owned(),
-            start: None,
-            corpora: vec![("base", world.base().collect(), 1.0)],
-            steps: s.base_steps,
-            rate: s.base_rate,
-            neurons: None,
-        };
-        let base = workshop.train(&base, Dtype::BF16, news)?;
         let run = |name: &str, corpora, steps, rate, neurons| {
             Run { name: name.to_owned(), start: Some(&base), corpora, steps, rate, neurons }
         };
@@ -77,7 +97,7 @@ impl Artefacts {
             full_languages.push(workshop.train(&full, Dtype::BF16, news)?);
         }
         let corpora = vec![("ability", ability(), 1.0)];
-        let full = run("ability, all parameters", corpora, s.ability_steps, s.ability_rate, None);
+        let full = run("ability, all parameters", corpora, s.ability_steps, s.full_rate, None);
         let full_ability = workshop.train(&full, Dtype::BF16, news)?;
         Ok(Self { base, ability: both, reference, languages, full_ability, full_languages, overlap })
     }

@@ -27,8 +27,10 @@ pub struct LabSettings {
     pub batch: u32,
     /// Peak learning rate of the base.
     pub base_rate: f64,
-    /// Peak learning rate of runs with the ability corpus, and of the reference language's run.
+    /// Peak learning rate of masked runs with the ability corpus, and of the reference language's run.
     pub ability_rate: f64,
+    /// Peak learning rate of all parameters on the ability corpus (F-CPT_A, F-TV).
+    pub full_rate: f64,
     /// Peak learning rate of the languages' runs.
     pub language_rate: f64,
     /// k₁: share of all parameters that are key neurons.
@@ -55,11 +57,12 @@ impl Default for LabSettings {
             batch: 64,
             base_rate: 2e-3,
             ability_rate: 2e-3,
+            full_rate: 7e-4,
             language_rate: 2e-4,
             k1: 0.05,
             base_languages: [400, 200, 200, 100, 100],
             base_ability: 80,
-            numbers: Numbers::Digits,
+            numbers: Numbers::Whole,
         }
     }
 }
