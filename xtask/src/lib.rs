@@ -8,6 +8,7 @@ pub mod peers;
 pub mod serve;
 pub mod setup;
 pub mod system;
+pub mod table_exports;
 pub mod tally;
 pub mod tools;
 pub mod wasm_opt;

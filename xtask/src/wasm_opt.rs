@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::paths;
+use crate::{paths, table_exports};
 
 /// What rustc's wasm may use. Named one by one, because binaryen 108 does not read them from a stripped module.
 const FEATURES: [&str; 7] = [
@@ -48,6 +48,10 @@ pub fn optimise(wasm_opt: &Path, module: &Path, level: &str) -> Result<(u64, u64
             module.display(),
             said.lines().next().unwrap_or("no message")
         );
+        let mut optimised =
+            fs::read(&unfinished).with_context(|| format!("reading {}", unfinished.display()))?;
+        table_exports::restore(&before, &mut optimised)?;
+        fs::write(&unfinished, optimised).with_context(|| format!("writing {}", unfinished.display()))?;
         fs::rename(&unfinished, &done).with_context(|| format!("writing {}", done.display()))?;
     }
     let unfinished = module.with_extension("tmp");
@@ -56,9 +60,10 @@ pub fn optimise(wasm_opt: &Path, module: &Path, level: &str) -> Result<(u64, u64
     Ok((before.len() as u64, after))
 }
 
-/// What decides the result: the flags and the module's bytes.
+/// What decides the result: what is done after wasm-opt, the flags and the module's bytes.
 fn key(module: &[u8], level: &str) -> String {
     let mut hash = Sha256::new();
+    hash.update("table exports restored");
     for flag in FEATURES.iter().chain([&level]) {
         hash.update(flag);
         hash.update([0]);
