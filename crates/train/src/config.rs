@@ -88,7 +88,11 @@ impl TrainConfig {
             return bad("sequences per step", "0".into(), "give at least 1");
         }
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return bad("learning rate", self.learning_rate.to_string(), "give a positive number, for example 2e-3");
+            return bad(
+                "learning rate",
+                self.learning_rate.to_string(),
+                "give a positive number, for example 2e-3",
+            );
         }
         Ok(())
     }

@@ -38,7 +38,12 @@ impl Mixture {
     ///
     /// # Errors
     /// When a source is empty, has a token outside the vocabulary or a sequence that is too long.
-    pub fn new(mut sources: Vec<Source>, seed: u64, vocab: usize, positions: usize) -> Result<Self, TrainError> {
+    pub fn new(
+        mut sources: Vec<Source>,
+        seed: u64,
+        vocab: usize,
+        positions: usize,
+    ) -> Result<Self, TrainError> {
         for source in &mut sources {
             source.sequences.retain(|sequence| sequence.len() > 1);
             let name = || source.name.clone();
@@ -50,7 +55,11 @@ impl Mixture {
                     return Err(TrainError::Vocabulary { name: name(), token, vocab });
                 }
                 if sequence.len() > positions + 1 {
-                    return Err(TrainError::TooLong { name: name(), length: sequence.len(), limit: positions });
+                    return Err(TrainError::TooLong {
+                        name: name(),
+                        length: sequence.len(),
+                        limit: positions,
+                    });
                 }
             }
         }

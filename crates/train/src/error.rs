@@ -12,7 +12,9 @@ pub enum TrainError {
         name: String,
     },
     /// A token is outside the model's vocabulary.
-    #[error("the corpus `{name}` has token {token}, but the model's vocabulary is {vocab}; use the model's own tokenizer")]
+    #[error(
+        "the corpus `{name}` has token {token}, but the model's vocabulary is {vocab}; use the model's own tokenizer"
+    )]
     Vocabulary {
         /// The corpus.
         name: String,
@@ -50,7 +52,9 @@ pub enum TrainError {
         expected: &'static str,
     },
     /// A snapshot was made with other settings.
-    #[error("the checkpoint was made with other settings: {difference}; use the same ones or start afresh without --resume")]
+    #[error(
+        "the checkpoint was made with other settings: {difference}; use the same ones or start afresh without --resume"
+    )]
     OtherSettings {
         /// `field: then → now`, comma-separated.
         difference: String,

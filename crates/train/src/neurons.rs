@@ -38,7 +38,9 @@ impl KeyNeurons {
         for (tensor, (name, values)) in importance.iter().enumerate() {
             for (index, value) in values.iter().enumerate() {
                 if !value.is_finite() {
-                    let problem = format!("importance {value} at {index}; the Eq. 1 run diverged, lower its learning rate");
+                    let problem = format!(
+                        "importance {value} at {index}; the Eq. 1 run diverged, lower its learning rate"
+                    );
                     return Err(TrainError::Mismatch { tensor: name.clone(), problem });
                 }
                 // Bits of non-negative floats sort as the floats do; inverted, the largest come first.
@@ -51,7 +53,8 @@ impl KeyNeurons {
         }
         ranked.truncate(count);
         let names: Vec<&String> = importance.keys().collect();
-        let mut positions: BTreeMap<String, Vec<u32>> = names.iter().map(|n| ((*n).clone(), Vec::new())).collect();
+        let mut positions: BTreeMap<String, Vec<u32>> =
+            names.iter().map(|n| ((*n).clone(), Vec::new())).collect();
         for (_, tensor, index) in ranked {
             positions.get_mut(names[tensor as usize]).expect("every name was inserted").push(index);
         }
@@ -114,9 +117,13 @@ impl KeyNeurons {
     pub fn check(&self, sizes: &BTreeMap<String, usize>) -> Result<(), TrainError> {
         for (name, list) in &self.positions {
             let problem = match (sizes.get(name), list.last()) {
-                (None, Some(_)) => "the mask names this tensor, the model has none; use a mask of the same model".into(),
+                (None, Some(_)) => {
+                    "the mask names this tensor, the model has none; use a mask of the same model".into()
+                }
                 (Some(&size), Some(&last)) if last as usize >= size => {
-                    format!("the mask has index {last}, the tensor {size} values; use a mask of the same model")
+                    format!(
+                        "the mask has index {last}, the tensor {size} values; use a mask of the same model"
+                    )
                 }
                 _ => continue,
             };
@@ -156,7 +163,9 @@ mod tests {
     fn bad_fractions_and_values_are_refused() {
         let importance = map(&[("a", &[1.0])]);
         assert!(KeyNeurons::select(&importance, 1.5).unwrap_err().to_string().contains("k1 is 1.5"));
-        assert!(KeyNeurons::select(&map(&[("a", &[f64::NAN])]), 0.5).unwrap_err().to_string().contains("`a`"));
+        assert!(
+            KeyNeurons::select(&map(&[("a", &[f64::NAN])]), 0.5).unwrap_err().to_string().contains("`a`")
+        );
     }
 
     proptest! {

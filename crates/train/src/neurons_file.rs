@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use maec_checkpoint::{ByteSink, Dtype, FileSink, FileSource, SafetensorsReader, TensorInfo, Weights, write_safetensors};
+use maec_checkpoint::{
+    ByteSink, Dtype, FileSink, FileSource, SafetensorsReader, TensorInfo, Weights, write_safetensors,
+};
 
 use crate::error::TrainError;
 use crate::neurons::KeyNeurons;
@@ -31,7 +33,8 @@ impl KeyNeurons {
         metadata.insert(KEY.into(), VERSION.into());
         let mut sink = FileSink::create(path)?;
         write_safetensors(&mut sink, &infos, &metadata, &mut |info, write| {
-            let bytes: Vec<u8> = self.of(&info.name).iter().flat_map(|position| position.to_le_bytes()).collect();
+            let bytes: Vec<u8> =
+                self.of(&info.name).iter().flat_map(|position| position.to_le_bytes()).collect();
             write(&bytes)
         })?;
         Box::new(sink).finish()?;
@@ -44,19 +47,23 @@ impl KeyNeurons {
     /// When the file is missing, damaged, or holds no key neurons.
     pub fn load(path: &Path) -> Result<(Self, BTreeMap<String, String>), TrainError> {
         let reader = SafetensorsReader::open(Arc::new(FileSource::open(path)?))?;
-        let mismatch = |tensor: String, problem: &str| Err(TrainError::Mismatch { tensor, problem: problem.into() });
+        let mismatch =
+            |tensor: String, problem: &str| Err(TrainError::Mismatch { tensor, problem: problem.into() });
         if reader.metadata().get(KEY).map(String::as_str) != Some(VERSION) {
             let problem = "not a file of key neurons; give one that `maec neurons` wrote";
             return mismatch(path.display().to_string(), problem);
         }
         let mut positions = BTreeMap::new();
         for info in reader.tensors() {
-            let broken = || mismatch(info.name.clone(), "its key neurons are not ascending indices; make the mask again");
+            let broken = || {
+                mismatch(info.name.clone(), "its key neurons are not ascending indices; make the mask again")
+            };
             if info.dtype != Dtype::U32 || info.shape.len() != 1 {
                 return broken();
             }
             let bytes = reader.read_bytes(&info.name)?;
-            let list: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
+            let list: Vec<u32> =
+                bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
             if !list.is_sorted_by(|a, b| a < b) {
                 return broken();
             }
@@ -82,7 +89,10 @@ mod tests {
     fn what_is_saved_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mask.safetensors");
-        let neurons = KeyNeurons::from_positions([("a".to_owned(), vec![7, 2, 4_000_000_000]), ("b".to_owned(), vec![0])]);
+        let neurons = KeyNeurons::from_positions([
+            ("a".to_owned(), vec![7, 2, 4_000_000_000]),
+            ("b".to_owned(), vec![0]),
+        ]);
         neurons.save(&path, &BTreeMap::from([("k1".to_owned(), "0.05".to_owned())])).unwrap();
         let (loaded, metadata) = KeyNeurons::load(&path).unwrap();
         assert_eq!(loaded, neurons);

@@ -74,7 +74,11 @@ impl AdamW {
     ///
     /// # Errors
     /// When the device is lost.
-    pub fn step(&mut self, model: Llama, gradients: Vec<(String, Tensor<1>)>) -> Result<(Llama, f64), TrainError> {
+    pub fn step(
+        &mut self,
+        model: Llama,
+        gradients: Vec<(String, Tensor<1>)>,
+    ) -> Result<(Llama, f64), TrainError> {
         self.step += 1;
         let mut gradients: BTreeMap<String, Tensor<1>> = gradients.into_iter().collect();
         if let Some(neurons) = &self.neurons {
@@ -222,7 +226,8 @@ fn update_tensors(
     let second = state.second.mul_scalar(rates.beta2) + g.square().mul_scalar(1.0 - rates.beta2);
     let size = rates.learning_rate / rates.correction1;
     let root = second.clone().sqrt().div_scalar(rates.correction2_sqrt).add_scalar(rates.epsilon);
-    let change = (first.clone() / root).mul_scalar(-size) - old.mul_scalar(rates.learning_rate * rates.weight_decay);
+    let change =
+        (first.clone() / root).mul_scalar(-size) - old.mul_scalar(rates.learning_rate * rates.weight_decay);
     let new = match index {
         Some(index) => value.select_assign(0, index, change, IndexingUpdateOp::Add),
         None => value + change,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use maec_checkpoint::{Dtype, FileSink, FileSource, SafetensorsReader, TensorInfo, Weights, write_safetensors};
+use maec_checkpoint::{
+    Dtype, FileSink, FileSource, SafetensorsReader, TensorInfo, Weights, write_safetensors,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
@@ -107,7 +109,8 @@ impl Snapshot {
                     seconds.insert(name.to_owned(), f32_of_bytes(&bytes));
                 }
                 Some(("positions", name)) => {
-                    let list = bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
+                    let list =
+                        bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
                     positions.insert(name.to_owned(), list);
                 }
                 _ => return Err(not_one()),

@@ -29,7 +29,8 @@ fn i64s(bytes: Vec<u8>) -> Vec<i64> {
 /// Three masked steps. float32 itself is off by up to 7.5e-6 from float64. Where the first gradient is below 1e-6
 /// (two to four elements, listed in the golden) Adam turns its rounding error into whole steps of the learning rate.
 fn masked_steps(name: &str) {
-    let config = LlamaConfig::from_json(&std::fs::read_to_string(folder(name).join("config.json")).unwrap()).unwrap();
+    let config =
+        LlamaConfig::from_json(&std::fs::read_to_string(folder(name).join("config.json")).unwrap()).unwrap();
     let start = open(folder(name).join("model.safetensors"));
     let golden = open(folder(&format!("train_{name}")).join("train.safetensors"));
     let ids = i64s(golden.read_bytes("input_ids").unwrap());
@@ -60,8 +61,14 @@ fn masked_steps(name: &str) {
     let mixture = Mixture::new(vec![unused], 0, config.vocab_size, config.max_position_embeddings).unwrap();
     let model = Llama::load(config, &start, &Device::flex().autodiff()).unwrap();
     let mut trainer = Trainer::new(model, settings, mixture, Some(neurons.clone())).unwrap();
-    let losses: Vec<f64> =
-        golden.read_bytes("losses").unwrap().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+    let losses: Vec<f64> = golden
+        .read_bytes("losses")
+        .unwrap()
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|b| f64::from_le_bytes(*b))
+        .collect();
     for expected in &losses[..3] {
         let report = trainer.step_on(&batch, &targets).unwrap();
         assert!((f64::from(report.loss) - expected).abs() < 2e-5, "{} against {expected}", report.loss);
@@ -102,7 +109,8 @@ fn smollm2_masked_steps() {
 }
 
 fn eq1(name: &str) {
-    let (base, tilde) = (open(folder(name).join("base.safetensors")), open(folder(name).join("theta_tilde.safetensors")));
+    let (base, tilde) =
+        (open(folder(name).join("base.safetensors")), open(folder(name).join("theta_tilde.safetensors")));
     let expected = open(folder(name).join("expected.safetensors"));
     let json: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder(name).join("expected.json")).unwrap()).unwrap();
@@ -112,7 +120,11 @@ fn eq1(name: &str) {
         let ours = importance(&before, &after, json["lr"].as_f64().unwrap());
         let golden = expected.read_f32(&format!("importance:{}", info.name)).unwrap();
         for (ours, golden) in ours.iter().zip(&golden) {
-            assert!((*ours as f32 - golden).abs() <= 1e-6 * golden.abs(), "{}: {ours} against {golden}", info.name);
+            assert!(
+                (*ours as f32 - golden).abs() <= 1e-6 * golden.abs(),
+                "{}: {ours} against {golden}",
+                info.name
+            );
         }
         scores.insert(info.name.clone(), ours);
     }

@@ -110,6 +110,8 @@ pub fn run(args: &Args) -> Result<()> {
     let (folder, begin) = RunFolder::open(&args.out, provenance.clone(), args.resume)?;
     let mut trainer = match begin {
         Begin::Finished => {
+            // It may have been killed while it cleared up.
+            folder.remove()?;
             progress::note(&format!("nothing to resume: {} is finished", args.out.display()));
             return Ok(());
         }
