@@ -48,12 +48,24 @@ pub fn of_arguments(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return if is_help { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
     }
-    let text = error.render().to_string();
-    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-    let said: Vec<&str> = said.filter(|line| !line.is_empty() && !line.starts_with("For more")).collect();
-    let said = said.join(" ");
-    say(&format!("{}; `maec help` has examples", said.strip_prefix("error: ").unwrap_or(&said)));
+    say(&of_clap(&error.render().to_string()));
     ExitCode::from(USAGE)
+}
+
+/// Clap's paragraphs on one line, and where to read on.
+fn of_clap(text: &str) -> String {
+    let paragraphs =
+        text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let (mut said, mut command) = (Vec::new(), "maec".to_owned());
+    for paragraph in paragraphs.filter(|paragraph| !paragraph.is_empty()) {
+        if let Some(usage) = paragraph.strip_prefix("Usage: ") {
+            let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
+            command = usage.split(' ').take_while(is_name).collect::<Vec<_>>().join(" ");
+        } else if !paragraph.starts_with("For more information") {
+            said.push(paragraph.trim_start_matches("error: ").to_owned());
+        }
+    }
+    format!("{}; see `{command} --help`", said.join("; "))
 }
 
 fn say(message: &str) {
@@ -112,6 +124,23 @@ mod tests {
     fn causes_are_joined_on_one_line_and_not_repeated() {
         let error = anyhow!("disk full").context("cannot write `a`: disk full").context("saving\nthe model");
         assert_eq!(one_line(&error), "saving the model: cannot write `a`: disk full");
+    }
+
+    #[test]
+    fn mistakes_in_arguments_take_one_line_and_name_the_help() {
+        use clap::Parser;
+        let said = |line: &str| match crate::args::Cli::try_parse_from(line.split(' ')) {
+            Ok(_) => String::new(),
+            Err(error) => of_clap(&error.render().to_string()),
+        };
+        assert_eq!(
+            said("maec verify pack --evaluat 3"),
+            "unexpected argument '--evaluat' found; tip: a similar argument exists: '--evaluate'; see `maec verify --help`"
+        );
+        assert_eq!(
+            said("maec verify"),
+            "the following required arguments were not provided: <PACK>; see `maec verify --help`"
+        );
     }
 
     #[test]

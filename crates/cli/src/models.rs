@@ -141,7 +141,8 @@ impl Models {
         {
             return Ok(Place::Entry(pack, name.into()));
         }
-        let path = self.folder.join(name);
+        // Plain names stay plain in messages.
+        let path = if self.folder == Path::new(".") { PathBuf::from(name) } else { self.folder.join(name) };
         if path.is_dir() {
             if self.pack(&path)?.is_some() {
                 bail!("`{name}` is a pack; name one of its models, for example `{name}#{BASE}`");

@@ -1,17 +1,30 @@
 //! Tables for people, and numbers in them.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
 
 /// A table with these headings; every column but the first `left` ones is aligned to the right.
 pub fn new(headings: &[&str], left: usize) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    for line in
+        [TableComponent::HeaderLines, TableComponent::MiddleHeaderIntersections, TableComponent::BottomBorder]
+    {
+        table.set_style(line, '─');
+    }
+    table.set_style(TableComponent::BottomBorderIntersections, '─');
     table.set_header(headings);
     for column in table.column_iter_mut().skip(left) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// Lines of a name and a value, the values below each other.
+pub fn pairs(pairs: &[(&str, String)]) -> String {
+    let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): &(&str, String)| format!("{name:width$}  {value}");
+    pairs.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A whole number with its thousands apart: `12,345`.

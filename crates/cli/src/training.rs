@@ -196,6 +196,14 @@ pub fn bar(label: &str, steps: u32) -> ProgressBar {
     progress::bar(label, steps.into())
 }
 
+/// Refuses a k₁ that is no share.
+pub fn check_k1(k1: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&k1) {
+        return Ok(());
+    }
+    Err(usage(format!("k1 is {k1}: give a fraction between 0 and 1, for example 0.05")))
+}
+
 /// The union of some masks; `None` of none.
 pub fn mask(paths: &[PathBuf]) -> Result<Option<KeyNeurons>> {
     let mut union: Option<KeyNeurons> = None;

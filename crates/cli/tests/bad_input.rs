@@ -44,7 +44,7 @@ fn merge(folder: &Path, recipe: &str, code: i32) -> String {
 fn a_missing_file_is_named() {
     let folder = models();
     let missing = merge(folder.path(), &RECIPE.replace("es.safetensors", "fr.safetensors"), 1);
-    assert!(missing.starts_with("language es: `./fr.safetensors` does not exist"), "{missing}");
+    assert!(missing.starts_with("language es: `fr.safetensors` does not exist"), "{missing}");
     for line in [
         "merge nothing --out merged.safetensors",
         "train --model nothing --corpus c.jsonl --out out",
@@ -81,10 +81,7 @@ fn a_delta_for_another_base_is_refused() {
     write(folder.path(), "other", 7.0);
     ok(folder.path(), "delta --base other.safetensors --trained a-l0.safetensors --out delta.safetensors");
     let message = merge(folder.path(), &RECIPE.replace("a-l0.safetensors", "delta.safetensors"), 1);
-    assert!(
-        message.starts_with("ability: delta `./delta.safetensors` was made for another base"),
-        "{message}"
-    );
+    assert!(message.starts_with("ability: delta `delta.safetensors` was made for another base"), "{message}");
     // A delta alone is no model.
     let message = merge(folder.path(), &RECIPE.replace("base.safetensors", "delta.safetensors"), 1);
     assert!(message.contains("is a sparse delta"), "{message}");

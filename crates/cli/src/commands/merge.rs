@@ -60,11 +60,12 @@ pub fn run(args: &Args) -> Result<()> {
     let report_file = args.report.as_deref().map(ReportFile::begin).transpose()?;
     let bar = bar(&inputs);
     let progress = &mut |at: Progress<'_>| advance(&bar, at);
-    // A report names its inputs by their hashes.
-    let hash_inputs = report_file.is_some() || args.json;
+    let to_file = args.out.extension().is_some_and(|extension| extension == "safetensors");
+    // Reports and model cards name their inputs by their hashes.
+    let hash_inputs = report_file.is_some() || args.json || !to_file;
     let options = Options { allow_nonfinite: args.allow_nonfinite, hash_inputs, ..Options::default() };
 
-    let mut report = if args.out.extension().is_some_and(|extension| extension == "safetensors") {
+    let mut report = if to_file {
         let mut sink = FileSink::create(&args.out)?;
         let report = execute(&inputs, &recipe, &mut sink, &options, progress)?;
         Box::new(sink).finish()?;

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use maec_checkpoint::sha256_hex;
-use maec_train::{KeyNeurons, Trainer};
+use maec_checkpoint::{FileSink, sha256_hex};
+use maec_train::{KeyNeurons, Schedule, TrainConfig, Trainer};
 use serde::Serialize;
 
 use crate::args::{DataArgs, DeviceArg};
 use crate::training::{self, Data, Origin};
-use crate::{failure, output, table};
-use maec_train::{Schedule, TrainConfig};
+use crate::{output, table};
 
 /// Arguments of `maec neurons`.
 #[derive(Debug, clap::Args)]
@@ -51,12 +50,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
-    if !(0.0..=1.0).contains(&args.k1) {
-        return Err(failure::usage(format!(
-            "k1 is {}: give a fraction between 0 and 1, for example 0.05",
-            args.k1
-        )));
-    }
+    training::check_k1(args.k1)?;
     let settings = TrainConfig {
         steps: args.steps,
         sequences_per_step: args.batch,
@@ -68,6 +62,8 @@ pub fn run(args: &Args) -> Result<()> {
     };
     settings.check()?;
     let origin = Origin::model(&args.model)?;
+    // A wrong output is found before the training, not after.
+    drop(FileSink::create(&args.out)?);
     let data = Data::read(&args.data, &origin)?;
     let mixture = data.mixture(args.seed, &origin.config()?)?;
     let device = args.device.open()?.autodiff();

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use maec_checkpoint::{
-    AtomicFolder, Dtype, ModelFiles, Weights, dtype, model_hash, read_file, sha256_hex, write_model_folder,
+    AtomicFolder, Dtype, FileSink, ModelFiles, Weights, dtype, model_hash, read_file, sha256_hex,
+    write_model_folder,
 };
 use maec_train::Trainer;
 use serde::Serialize;
@@ -91,8 +92,10 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let settings = args.training.config(args.steps, args.weight_decay);
     settings.check()?;
+    training::check_k1(args.k1)?;
     // Wrong outputs are found before the hours of training, not after.
     drop(AtomicFolder::create(&args.out, merged_folder::is_ours)?);
+    drop(args.key_neurons.as_deref().map(FileSink::create).transpose()?);
     let data = Data::read(&args.data, &origin)?;
     let model = origin.config()?;
     let mixture = data.mixture(settings.seed, &model)?;

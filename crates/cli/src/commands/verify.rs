@@ -146,8 +146,8 @@ fn evaluate(
 }
 
 fn said(summary: &Summary, report: &Report, models: &[ModelReport]) -> String {
-    let mut table = table::new(&["pack", &summary.id], 2);
-    for (name, value) in [
+    let about = table::pairs(&[
+        ("pack", summary.id.clone()),
         ("title", summary.title.clone()),
         ("made by", summary.command.clone()),
         ("seed", summary.seed.to_string()),
@@ -159,8 +159,6 @@ fn said(summary: &Summary, report: &Report, models: &[ModelReport]) -> String {
         ("merged hash", summary.merged_hash.clone()),
         ("selected tensors", format!("{} of {}", summary.selected.len(), report.tensors.len())),
         ("task vector hash", format!("{} (λ = {})", summary.task_vector_hash, summary.lambda)),
-    ] {
-        table.add_row([name, &value]);
-    }
-    if models.is_empty() { table.to_string() } else { format!("{table}\n{}", evaluation::tables(models)) }
+    ]);
+    if models.is_empty() { about } else { format!("{about}\n\n{}", evaluation::tables(models)) }
 }
