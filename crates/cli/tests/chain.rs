@@ -275,3 +275,46 @@ fn corpora_that_teach_nothing_are_refused() {
     let line = "train --model out --corpus world/base.jsonl --steps 9 --batch 2 --lr 1e30 --warmup 0 --clip 0 --out o2";
     assert!(refused(folder, 1, line).contains("the loss is"));
 }
+
+#[test]
+fn broken_models_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    world(folder);
+    ok(
+        folder,
+        "train --init config.json --tokenizer world --corpus world/base.jsonl --steps 1 --batch 2 --dtype bf16 --out m",
+    );
+    let uses = [
+        "train --model m --corpus world/ability --out out",
+        "neurons --model m --corpus world/ability --out out.safetensors",
+        "eval --model m --problems world/test --out out.json",
+    ];
+    let (weights, config) = (folder.join("m/model.safetensors"), folder.join("m/config.json"));
+    let (whole, text) = (fs::read(&weights).unwrap(), fs::read_to_string(&config).unwrap());
+
+    // The last value of the last tensor becomes a NaN.
+    let nan = [&whole[..whole.len() - 2], &[0xc0, 0x7f]].concat();
+    fs::write(&weights, nan).unwrap();
+    for line in uses {
+        let message = refused(folder, 1, line);
+        assert!(
+            message.contains("tensor `model.norm.weight` holds a NaN or infinity at element 15"),
+            "{message}"
+        );
+    }
+    fs::write(&weights, whole).unwrap();
+
+    for (from, to, words) in [
+        ("\"intermediate_size\": 24", "\"intermediate_size\": 25", "has shape [16, 24]"),
+        ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "no tensor `model.layers.2"),
+        ("\"model_type\": \"llama\"", "\"model_type\": \"bert\"", "model_type = \"bert\""),
+    ] {
+        assert!(text.contains(from), "{text}");
+        fs::write(&config, text.replace(from, to)).unwrap();
+        for line in uses {
+            let message = refused(folder, 1, line);
+            assert!(message.contains(words), "{message}");
+        }
+    }
+}
