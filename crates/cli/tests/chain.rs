@@ -306,7 +306,7 @@ fn broken_models_are_refused() {
     fs::write(&weights, whole).unwrap();
 
     for (from, to, words) in [
-        ("\"intermediate_size\": 24", "\"intermediate_size\": 25", "has shape [16, 24]"),
+        ("\"intermediate_size\": 24", "\"intermediate_size\": 25", "has shape [24, 16]"),
         ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "no tensor `model.layers.2"),
         ("\"model_type\": \"llama\"", "\"model_type\": \"bert\"", "model_type = \"bert\""),
     ] {
