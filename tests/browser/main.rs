@@ -1,0 +1,14 @@
+//! The studio in real Chromium: with WebGPU off, and on the software adapter.
+//!
+//! What the page shows is held against what this program computes natively from the same pack ([`truth`]). Nothing
+//! is measured in seconds: waits are for states that the page declares, and long enough for a busy machine.
+
+mod exporting;
+mod gpu;
+mod links;
+mod merging;
+mod opening;
+mod page;
+mod selecting;
+mod sharing;
+mod truth;

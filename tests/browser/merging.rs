@@ -1,0 +1,65 @@
+//! Merge and evaluation on the CPU.
+
+use anyhow::{Context, Result};
+use maec_tests::driver::WebGpu;
+use maec_tests::scenario::in_studio;
+use serde_json::json;
+
+use crate::page::{LONG, Page};
+use crate::truth::Truth;
+
+#[test]
+fn merges_to_the_native_bytes_and_evaluates_every_language() -> Result<()> {
+    in_studio("merges_and_evaluates", WebGpu::Off, async |session| {
+        let truth = Truth::open()?;
+        let page = Page::open(session, "", LONG).await?;
+        truth.is_served_by(&page).await?;
+        page.choose("problems-25").await?;
+        page.merge_and_evaluate().await?;
+
+        let hash = truth.hash(&truth.recipe)?;
+        assert_eq!(page.merged::<String>("data-hash").await?, hash);
+        assert_eq!(page.text("hash").await?, format!("{}…", &hash[..12]));
+        assert_eq!(page.merged::<String>("data-backend").await?, "flex");
+        assert_eq!(page.merged::<u64>("data-merge-dispatches").await?, 0);
+        assert_eq!(page.merged::<u64>("data-evaluate-dispatches").await?, 0);
+        let selected = truth.selected(&truth.recipe)?;
+        assert_eq!(page.merged::<usize>("data-selected").await?, selected.len());
+        shows_all_languages(&page, &truth, 25).await
+    })
+}
+
+/// The table has a column for every language, and in every measured row a number of each.
+async fn shows_all_languages(page: &Page<'_>, truth: &Truth, n: u32) -> Result<()> {
+    let languages = &truth.pack.manifest().languages;
+    let heads: Vec<String> = page
+        .value("return Array.from(document.querySelectorAll('[data-testid=results-table] thead th'), th => th.textContent)")
+        .await?;
+    let named: Vec<&str> = languages.iter().map(|language| language.name.as_str()).collect();
+    assert_eq!(heads[1..=languages.len()], named);
+    for row in ["Base", "Task vector", "MAEC"] {
+        let cells = |metric: &str, datum: &str| {
+            let css = format!(
+                "[data-testid=results-table] tbody[data-metric={metric}] tr[data-row=\"{row}\"] td[data-{datum}]"
+            );
+            format!(
+                "return Array.from(document.querySelectorAll({}), td => Number(td.dataset.{datum}))",
+                json!(css)
+            )
+        };
+        let asked: Vec<u32> = page.value(&cells("accuracy", "n")).await.context(row)?;
+        assert_eq!(asked, vec![n; languages.len()], "{row}");
+        let correct: Vec<u32> = page.value(&cells("accuracy", "correct")).await?;
+        assert!(
+            correct.len() == languages.len() && correct.iter().all(|&count| count <= n),
+            "{row}: {correct:?}"
+        );
+        let perplexities: Vec<f64> = page.value(&cells("perplexity", "value")).await?;
+        assert_eq!(perplexities.len(), languages.len(), "{row}");
+        assert!(
+            perplexities.iter().all(|value| value.is_finite() && *value > 1.0),
+            "{row}: {perplexities:?}"
+        );
+    }
+    Ok(())
+}
