@@ -115,10 +115,13 @@ impl LlamaConfig {
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return bad("head_dim", self.head_dim, "expected an even number");
         }
-        if self.num_key_value_heads == 0
-            || !self.num_attention_heads.is_multiple_of(self.num_key_value_heads)
+        if self.num_key_value_heads == 0 || !self.num_attention_heads.is_multiple_of(self.num_key_value_heads)
         {
-            return bad("num_key_value_heads", self.num_key_value_heads, "expected a divisor of num_attention_heads");
+            return bad(
+                "num_key_value_heads",
+                self.num_key_value_heads,
+                "expected a divisor of num_attention_heads",
+            );
         }
         Ok(())
     }
@@ -220,7 +223,9 @@ mod tests {
 
     #[test]
     fn an_unsupported_field_is_named_with_its_value() {
-        for (field, value) in [("model_type", "\"mamba\""), ("attention_bias", "true"), ("hidden_act", "\"relu\"")] {
+        for (field, value) in
+            [("model_type", "\"mamba\""), ("attention_bias", "true"), ("hidden_act", "\"relu\"")]
+        {
             let mut json: Value = serde_json::from_str(&sample().to_json("float32")).unwrap();
             json[field] = serde_json::from_str(value).unwrap();
             let message = LlamaConfig::from_json(&json.to_string()).unwrap_err().to_string();

@@ -128,7 +128,8 @@ impl Llama {
             Ok(Projection { weight: Param::from_tensor(weight) })
         };
         let d = config.hidden_size;
-        let (q, kv) = (config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim);
+        let (q, kv) =
+            (config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim);
         let embed_tokens = matrix("model.embed_tokens.weight".into(), config.vocab_size, d)?;
         let lm_head = match config.tie_word_embeddings {
             true => None,
@@ -158,7 +159,8 @@ impl Llama {
         let mut layers = Vec::with_capacity(blocks.len());
         for (layer, (self_attn, mlp)) in blocks.into_iter().enumerate() {
             let input_layernorm = norm(format!("model.layers.{layer}.input_layernorm.weight"))?;
-            let post_attention_layernorm = norm(format!("model.layers.{layer}.post_attention_layernorm.weight"))?;
+            let post_attention_layernorm =
+                norm(format!("model.layers.{layer}.post_attention_layernorm.weight"))?;
             layers.push(Layer { input_layernorm, self_attn, post_attention_layernorm, mlp });
         }
         let norm = norm("model.norm.weight".into())?;
@@ -207,7 +209,12 @@ impl Llama {
         self.run(batch, cache, &mut |_| {})
     }
 
-    fn run(&self, batch: &Batch, mut cache: Option<&mut Cache>, seen: &mut dyn FnMut(&Tensor<2>)) -> Tensor<2> {
+    fn run(
+        &self,
+        batch: &Batch,
+        mut cache: Option<&mut Cache>,
+        seen: &mut dyn FnMut(&Tensor<2>),
+    ) -> Tensor<2> {
         let positions: Arc<[u32]> = batch.positions.as_slice().into();
         let segments: Arc<[Segment]> = batch.segments.as_slice().into();
         let turn = |x| rope(x, &self.rope, &positions);

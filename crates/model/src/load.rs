@@ -74,11 +74,15 @@ impl Llama {
     /// When the device is lost.
     pub async fn values(&self) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>, LoadError> {
         let mut tensors = Vec::new();
-        self.for_each_parameter(&mut |name, shape, value| tensors.push((name.to_owned(), shape.to_vec(), value)));
+        self.for_each_parameter(&mut |name, shape, value| {
+            tensors.push((name.to_owned(), shape.to_vec(), value))
+        });
         let mut out = BTreeMap::new();
         for (name, shape, value) in tensors {
             let data = value.into_data_async().await;
-            let values = data.map_err(|e| e.to_string()).and_then(|d| d.try_to_vec::<f32>().map_err(|e| format!("{e:?}")));
+            let values = data
+                .map_err(|e| e.to_string())
+                .and_then(|d| d.try_to_vec::<f32>().map_err(|e| format!("{e:?}")));
             let values = values.map_err(|reason| LoadError::Device { tensor: name.clone(), reason })?;
             out.insert(name, (shape, values));
         }
@@ -102,7 +106,12 @@ impl Llama {
 
     /// A fresh decoder: norms 1, matrices normal with the given standard deviation, drawn from `normal()` in the
     /// order of the tensors' construction.
-    pub fn init(config: LlamaConfig, device: &Device, deviation: f32, normal: &mut dyn FnMut() -> f32) -> Self {
+    pub fn init(
+        config: LlamaConfig,
+        device: &Device,
+        deviation: f32,
+        normal: &mut dyn FnMut() -> f32,
+    ) -> Self {
         let build = Self::build(config, device, |name, shape| {
             let count = shape.iter().product();
             let values = if name.ends_with("norm.weight") {

@@ -72,13 +72,19 @@ impl WordTokenizer {
             "Sequence" => {
                 let steps = file.pre_tokenizer["pretokenizers"].as_array().cloned().unwrap_or_default();
                 let [split, digits] = steps.as_slice() else {
-                    return Err(unsupported("pre_tokenizer", &file.pre_tokenizer, "WhitespaceSplit, then Digits"));
+                    return Err(unsupported(
+                        "pre_tokenizer",
+                        &file.pre_tokenizer,
+                        "WhitespaceSplit, then Digits",
+                    ));
                 };
                 expect("pre_tokenizer", split, "WhitespaceSplit")?;
                 expect("pre_tokenizer", digits, "Digits")?;
                 digits["individual_digits"].as_bool() == Some(true)
             }
-            _ => return Err(unsupported("pre_tokenizer", &file.pre_tokenizer, "WhitespaceSplit, then Digits")),
+            _ => {
+                return Err(unsupported("pre_tokenizer", &file.pre_tokenizer, "WhitespaceSplit, then Digits"));
+            }
         };
         let ids: HashMap<String, u32> = serde_json::from_value(file.model["vocab"].clone())?;
         let size = ids.values().max().map_or(0, |&id| id as usize + 1);
@@ -89,7 +95,8 @@ impl WordTokenizer {
         for (word, &id) in &ids {
             words[id as usize] = word.clone();
         }
-        let find = |word: &str| ids.get(word).copied().ok_or_else(|| TokenizerError::MissingToken(word.to_owned()));
+        let find =
+            |word: &str| ids.get(word).copied().ok_or_else(|| TokenizerError::MissingToken(word.to_owned()));
         let unknown = find(file.model["unk_token"].as_str().unwrap_or("<unk>"))?;
         let mut prefix = Vec::new();
         for piece in file.post_processor["single"].as_array().into_iter().flatten() {
@@ -135,11 +142,12 @@ impl WordTokenizer {
         let mut out = String::new();
         let mut after_digit = false;
         for &id in ids {
-            if self.special.get(id as usize).copied().unwrap_or(false) {
+            if self.special.get(id as usize) == Some(&true) {
                 continue;
             }
             let word = self.words.get(id as usize).map_or("", String::as_str);
-            let digit = self.split_digits && word.len() == 1 && word.starts_with(|c: char| c.is_ascii_digit());
+            let digit =
+                self.split_digits && word.len() == 1 && word.starts_with(|c: char| c.is_ascii_digit());
             if !out.is_empty() && !(after_digit && digit) {
                 out.push(' ');
             }
@@ -216,6 +224,9 @@ mod tests {
     #[test]
     fn another_kind_of_tokenizer_is_named() {
         let error = WordTokenizer::from_json(&sample(true).replace("WordLevel", "BPE")).unwrap_err();
-        assert_eq!(error.to_string(), "tokenizer.json: model `BPE` is not supported here; expected WordLevel");
+        assert_eq!(
+            error.to_string(),
+            "tokenizer.json: model `BPE` is not supported here; expected WordLevel"
+        );
     }
 }

@@ -42,7 +42,8 @@ struct Golden {
 }
 
 fn load(name: &str, config: &str) -> Golden {
-    let config = LlamaConfig::from_json(&std::fs::read_to_string(folder(name).join(config)).unwrap()).unwrap();
+    let config =
+        LlamaConfig::from_json(&std::fs::read_to_string(folder(name).join(config)).unwrap()).unwrap();
     let weights = open(folder(name).join("model.safetensors"));
     let model = Llama::load(config, &weights, &Device::flex()).unwrap();
     let golden = open(folder(name).join("golden.safetensors"));

@@ -72,9 +72,11 @@ fn swiglu_matches() {
 fn embedding_matches() {
     let ids = [3, 0, 3, 7, 11, 3];
     for padding in [None, Some(7)] {
-        compare([random([12, 8])], |[w]| kernels::embedding(w, &ids, padding), |[w]| {
-            composed::embedding(w, &ids, padding)
-        });
+        compare(
+            [random([12, 8])],
+            |[w]| kernels::embedding(w, &ids, padding),
+            |[w]| composed::embedding(w, &ids, padding),
+        );
     }
 }
 
@@ -82,9 +84,11 @@ fn embedding_matches() {
 fn rope_matches() {
     let table = RopeTable::new(10_000.0, 16, 50);
     let positions: Arc<[u32]> = (0..33).map(|i| i * 7 % 50).collect();
-    compare([random([33, 48])], |[x]| kernels::rope(x, &table, &positions), |[x]| {
-        composed::rope(x, &table, &positions)
-    });
+    compare(
+        [random([33, 48])],
+        |[x]| kernels::rope(x, &table, &positions),
+        |[x]| composed::rope(x, &table, &positions),
+    );
 }
 
 #[test]

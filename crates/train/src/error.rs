@@ -34,7 +34,9 @@ pub enum TrainError {
         limit: usize,
     },
     /// The loss is not a number any more.
-    #[error("the loss is {loss} at step {step}; lower the learning rate and resume from the last checkpoint")]
+    #[error(
+        "the loss is {loss} at step {step}; start again with a lower learning rate, or resume from the last checkpoint and look at its data"
+    )]
     Diverged {
         /// The step, from 1.
         step: u32,

@@ -20,8 +20,6 @@ pub struct Artefacts {
     pub full_ability: MemoryWeights,
     /// All parameters on each target language's general text, for F-TV.
     pub full_languages: Vec<MemoryWeights>,
-    /// Key neurons shared by the ability and English, of those of the ability.
-    pub overlap: f64,
 }
 
 /// The target languages, in the recipe's order.
@@ -65,16 +63,23 @@ impl Artefacts {
         let (world, s) = (&workshop.world, &workshop.settings);
         let general = |language: Language| world.general(language).collect::<Vec<Document>>();
         let ability = || world.ability().collect::<Vec<Document>>();
-        let run = |name: &str, corpora, steps, rate, neurons| {
-            Run { name: name.to_owned(), start: Some(&base), corpora, steps, rate, neurons }
+        let run = |name: &str, corpora, steps, rate, neurons| Run {
+            name: name.to_owned(),
+            start: Some(&base),
+            corpora,
+            steps,
+            rate,
+            neurons,
         };
 
         // Eq. 1 for the ability and for every language.
         let english = || vec![("en", general(Language::En), 1.0)];
-        let find = |name: &str, corpora, rate| workshop.key_neurons(&run(name, corpora, s.neuron_steps, rate, None), news);
-        let of_ability = find("key neurons of the ability", vec![("ability", ability(), 1.0)], s.ability_rate)?;
+        let find = |name: &str, corpora, rate| {
+            workshop.key_neurons(&run(name, corpora, s.neuron_steps, rate, None), news)
+        };
+        let of_ability =
+            find("key neurons of the ability", vec![("ability", ability(), 1.0)], s.ability_rate)?;
         let of_english = find("key neurons of en", english(), s.ability_rate)?;
-        let overlap = of_ability.overlap(&of_english) as f64 / of_ability.len().max(1) as f64;
 
         // Masked continual pre-training. Θ_{A,L0} and Θ_{L0} take equal steps at equal rates.
         let mixture = vec![("ability", ability(), 1.0), ("en", general(Language::En), 1.0)];
@@ -99,6 +104,6 @@ impl Artefacts {
         let corpora = vec![("ability", ability(), 1.0)];
         let full = run("ability, all parameters", corpora, s.ability_steps, s.full_rate, None);
         let full_ability = workshop.train(&full, Dtype::BF16, news)?;
-        Ok(Self { base, ability: both, reference, languages, full_ability, full_languages, overlap })
+        Ok(Self { base, ability: both, reference, languages, full_ability, full_languages })
     }
 }

@@ -55,6 +55,7 @@ pub fn merge(artefacts: &Artefacts, recipe: &Recipe, full: bool) -> Result<Memor
         languages: languages.iter().map(|weights| weights as &dyn Weights).collect(),
     };
     let go_on = &mut |_: maec_merge::Progress<'_>| std::ops::ControlFlow::Continue(());
-    let (weights, _) = merge_to_memory(&inputs, recipe, &Options::default(), go_on).map_err(|e| anyhow!(e))?;
+    let (weights, _) =
+        merge_to_memory(&inputs, recipe, &Options::default(), go_on).map_err(|e| anyhow!(e))?;
     Ok(weights)
 }

@@ -63,7 +63,8 @@ pub fn write_pack(
     for (language, weights) in TARGETS.into_iter().zip(artefacts.languages) {
         deltas.push(delta(code(language), DeltaRole::Language, Some(code(language)), weights));
     }
-    let problems = Language::ALL.into_iter().flat_map(|l| workshop.problems(l, true).into_iter().take(PROBLEMS));
+    let problems =
+        Language::ALL.into_iter().flat_map(|l| workshop.problems(l, true).into_iter().take(PROBLEMS));
     let heldout = Language::ALL.into_iter().flat_map(|language| {
         let texts = workshop.heldout(language).into_iter().take(TEXTS);
         texts.map(move |text| HeldOut { text, language: language.code().to_owned() })

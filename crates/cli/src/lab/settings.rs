@@ -1,11 +1,15 @@
 //! Sizes, steps and rates of the workshop experiment.
 
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use maec_model::LlamaConfig;
 use maec_world::{END_ID, Numbers, PAD_ID, START_ID, WorldConfig};
 use serde::{Deserialize, Serialize};
 
 /// Everything about the workshop's trainings but the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LabSettings {
     /// d_model.
     pub width: usize,
@@ -50,9 +54,9 @@ impl Default for LabSettings {
             mlp: 344,
             layers: 4,
             heads: 4,
-            base_steps: 2500,
+            base_steps: 2000,
             ability_steps: 400,
-            language_steps: 200,
+            language_steps: 120,
             neuron_steps: 50,
             batch: 64,
             base_rate: 2e-3,
@@ -61,13 +65,22 @@ impl Default for LabSettings {
             language_rate: 2e-4,
             k1: 0.05,
             base_languages: [400, 200, 200, 100, 100],
-            base_ability: 80,
+            base_ability: 120,
             numbers: Numbers::Whole,
         }
     }
 }
 
 impl LabSettings {
+    /// Reads a JSON object of the settings that differ from the default.
+    ///
+    /// # Errors
+    /// When the file can't be read or names something else.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    }
+
     /// Steps of all runs together, for progress.
     pub fn total_steps(&self) -> u32 {
         let english = 3 * self.ability_steps + 2 * self.neuron_steps;

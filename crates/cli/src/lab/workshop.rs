@@ -82,7 +82,11 @@ impl Workshop {
     pub fn problems(&self, language: Language, test: bool) -> Vec<Problem> {
         let problems = if test { self.world.test(language) } else { self.world.validation(language) };
         let convert = |p: maec_world::Problem| serde_json::from_value(serde_json::to_value(p)?);
-        problems.into_iter().map(convert).collect::<Result<_, serde_json::Error>>().expect("both read the same JSON")
+        problems
+            .into_iter()
+            .map(convert)
+            .collect::<Result<_, serde_json::Error>>()
+            .expect("both read the same JSON")
     }
 
     /// Held-out general text of a language.
@@ -128,7 +132,12 @@ impl Workshop {
     ///
     /// # Errors
     /// When training diverges or the settings make no sense.
-    pub fn train(&self, run: &Run<'_>, dtype: Dtype, news: &dyn Fn(TrainingNews<'_>)) -> Result<MemoryWeights> {
+    pub fn train(
+        &self,
+        run: &Run<'_>,
+        dtype: Dtype,
+        news: &dyn Fn(TrainingNews<'_>),
+    ) -> Result<MemoryWeights> {
         let mut trainer = self.trainer(run).with_context(|| format!("training {}", run.name))?;
         let start = Instant::now();
         while !trainer.finished() {

@@ -29,6 +29,9 @@ pub struct Args {
     /// Choose everything tunable on the validation problems of the seeds, and write it to this file.
     #[arg(long, value_name = "FILE")]
     tune: Option<PathBuf>,
+    /// Sizes, steps and rates as JSON, where they differ from the published ones.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
     /// Write every number and every answer to this file.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -45,14 +48,18 @@ pub struct Args {
 /// # Errors
 /// When a training diverges or a file can't be written.
 pub fn run(args: &Args) -> Result<()> {
+    let settings = match &args.settings {
+        Some(path) => LabSettings::read(path)?,
+        None => LabSettings::default(),
+    };
     if let Some(path) = &args.tune {
-        return tune::run(&args.seeds, path);
+        return tune::run(&settings, &args.seeds, path);
     }
     let report = args.out.as_deref().map(ReportFile::begin).transpose()?;
     let tuned = Tuned::published()?;
     let mut seeds = Vec::new();
     for (index, &seed) in args.seeds.iter().enumerate() {
-        let workshop = Workshop::new(LabSettings::default(), seed)?;
+        let workshop = Workshop::new(settings.clone(), seed)?;
         let artefacts = train(&workshop)?;
         let results = evaluate(&workshop, &artefacts, &tuned, args.problems)?;
         if let (0, Some(folder)) = (index, &args.pack) {
@@ -67,8 +74,12 @@ pub fn run(args: &Args) -> Result<()> {
         }
         seeds.push(results);
     }
-    let results = Results { settings: LabSettings::default(), tuned, seeds };
-    if args.json { output::print_json(&results.without_samples())? } else { output::print(results.table())? }
+    let results = Results { settings, tuned, seeds };
+    if args.json {
+        output::print_json(&results.without_samples())?
+    } else {
+        output::print(results.table())?
+    }
     report.map_or(Ok(()), |report| report.finish(&results))
 }
 
@@ -79,7 +90,10 @@ pub(crate) fn train(workshop: &Workshop) -> Result<Artefacts> {
     let done = std::cell::Cell::new(0);
     let news = |news: TrainingNews<'_>| {
         bar.set_position(done.get() + u64::from(news.step));
-        bar.set_message(format!("{} · loss {:.3} · {:.0} tokens/s", news.name, news.loss, news.tokens_per_second));
+        bar.set_message(format!(
+            "{} · loss {:.3} · {:.0} tokens/s",
+            news.name, news.loss, news.tokens_per_second
+        ));
         if news.step == news.steps {
             done.set(done.get() + u64::from(news.steps));
         }
@@ -89,13 +103,19 @@ pub(crate) fn train(workshop: &Workshop) -> Result<Artefacts> {
     Ok(artefacts)
 }
 
-fn evaluate(workshop: &Workshop, artefacts: &Artefacts, tuned: &Tuned, problems: usize) -> Result<SeedResults> {
+fn evaluate(
+    workshop: &Workshop,
+    artefacts: &Artefacts,
+    tuned: &Tuned,
+    problems: usize,
+) -> Result<SeedResults> {
     let bar = progress::spinner("evaluating");
     let test = |name: &str, weights: &maec_checkpoint::MemoryWeights| -> Result<Row> {
         bar.set_message(format!("evaluating {name}"));
         Ok(Row::new(score(workshop, name, weights, true, problems, usize::MAX)?))
     };
-    let all = MaecChoice { parameters: maec_recipe::Parameters { k2: 1.0, ..tuned.maec.parameters }, ..tuned.maec };
+    let all =
+        MaecChoice { parameters: maec_recipe::Parameters { k2: 1.0, ..tuned.maec.parameters }, ..tuned.maec };
     let task_vector = merge(artefacts, &tuned.task_vector.recipe(MergeMethod::TaskVector), true)?;
     let maec = merge(artefacts, &tuned.maec.recipe(MergeMethod::Maec), false)?;
     let unselected = merge(artefacts, &all.recipe(MergeMethod::Maec), false)?;

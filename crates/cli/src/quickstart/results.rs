@@ -32,7 +32,8 @@ impl Row {
 
     fn cells(&self) -> Vec<String> {
         let accuracy = |r: &LanguageReport| r.accuracy.map_or("–".into(), |a| table::percent(a.rate()));
-        let perplexity = |r: &LanguageReport| r.perplexity.map_or("–".into(), |p| format!("{:.2}", p.perplexity));
+        let perplexity =
+            |r: &LanguageReport| r.perplexity.map_or("–".into(), |p| format!("{:.2}", p.perplexity));
         let others = self.report.accuracy_without("en");
         let mut cells = vec![self.report.model.clone()];
         cells.extend(self.report.languages.iter().map(accuracy));
@@ -141,6 +142,10 @@ impl Results {
             )
         });
         let lines: Vec<String> = lines.collect();
-        format!("Seed {}: accuracy on {n} test problems a language, held-out perplexity\n{table}\n{}", seed.seed, lines.join("\n"))
+        format!(
+            "Seed {}: accuracy on {n} test problems a language, held-out perplexity\n{table}\n{}",
+            seed.seed,
+            lines.join("\n")
+        )
     }
 }

@@ -78,7 +78,9 @@ fn maec_candidates() -> Vec<MaecChoice> {
 /// 24 candidates for a task vector: λ from 0.05 to 1.2.
 fn lambda_candidates(mu: f64) -> Vec<MaecChoice> {
     let lambda = |step: u32| f64::from(step) * 5.0 / 100.0;
-    (1..=24).map(|step| MaecChoice { parameters: Parameters { lambda: lambda(step), ..start() }, mu }).collect()
+    (1..=24)
+        .map(|step| MaecChoice { parameters: Parameters { lambda: lambda(step), ..start() }, mu })
+        .collect()
 }
 
 struct Seed {
@@ -91,11 +93,11 @@ struct Seed {
 ///
 /// # Errors
 /// When a training diverges or the file can't be written.
-pub fn run(seeds: &[u64], path: &Path) -> Result<()> {
+pub fn run(settings: &LabSettings, seeds: &[u64], path: &Path) -> Result<()> {
     let file = ReportFile::begin(path)?;
     let mut trained = Vec::new();
     for &seed in seeds {
-        let workshop = Workshop::new(LabSettings::default(), seed)?;
+        let workshop = Workshop::new(settings.clone(), seed)?;
         let artefacts = super::train(&workshop)?;
         let base = Scores::of(&score(&workshop, "base", &artefacts.base, false, PROBLEMS, TEXTS)?);
         trained.push(Seed { workshop, artefacts, base });
@@ -104,17 +106,24 @@ pub fn run(seeds: &[u64], path: &Path) -> Result<()> {
     let maec = best(&trained, "maec", &maec_candidates(), &mut trials)?;
     let task_vector = best(&trained, "f-tv", &lambda_candidates(1.0), &mut trials)?;
     let pack = best(&trained, "pack-tv", &lambda_candidates(maec.mu), &mut trials)?;
-    let tuned = Tuned { seeds: seeds.to_vec(), maec, task_vector, pack_lambda: pack.parameters.lambda, trials };
+    let tuned =
+        Tuned { seeds: seeds.to_vec(), maec, task_vector, pack_lambda: pack.parameters.lambda, trials };
     file.finish(&tuned)
 }
 
 /// The candidate with the best mean validation accuracy outside English among those that keep the perplexity limit;
 /// if none does, the one with the lowest perplexity.
-fn best(seeds: &[Seed], method: &str, candidates: &[MaecChoice], trials: &mut Vec<Trial>) -> Result<MaecChoice> {
+fn best(
+    seeds: &[Seed],
+    method: &str,
+    candidates: &[MaecChoice],
+    trials: &mut Vec<Trial>,
+) -> Result<MaecChoice> {
     let bar = progress::bar(&format!("tuning {method}"), candidates.len() as u64);
     let mut mine = Vec::new();
     for choice in candidates {
-        let recipe = choice.recipe(if method == "maec" { MergeMethod::Maec } else { MergeMethod::TaskVector });
+        let recipe =
+            choice.recipe(if method == "maec" { MergeMethod::Maec } else { MergeMethod::TaskVector });
         let (mut accuracy, mut ratio) = (0.0, 0.0);
         for seed in seeds {
             let merged = merge(&seed.artefacts, &recipe, method == "f-tv")?;

@@ -13,7 +13,13 @@ use crate::layout::Segment;
 ///
 /// `q` is `[query rows, heads · head_dim]`; `k` and `v` are `[key rows, kv_heads · head_dim]`; the result is shaped as
 /// `q`. Segments cover the query rows in order. Gradients need each segment's queries and keys to be the same rows.
-pub fn attention(q: Tensor<2>, k: Tensor<2>, v: Tensor<2>, head_dim: usize, segments: &Arc<[Segment]>) -> Tensor<2> {
+pub fn attention(
+    q: Tensor<2>,
+    k: Tensor<2>,
+    v: Tensor<2>,
+    head_dim: usize,
+    segments: &Arc<[Segment]>,
+) -> Tensor<2> {
     if is_flex(&q.device()) {
         let op = Attention { head_dim, segments: segments.clone() };
         apply(op, [q.into(), k.into(), v.into()])
@@ -23,7 +29,13 @@ pub fn attention(q: Tensor<2>, k: Tensor<2>, v: Tensor<2>, head_dim: usize, segm
 }
 
 /// [`attention`] in burn's operations: the segments are padded to one length and masked.
-pub fn composed(q: Tensor<2>, k: Tensor<2>, v: Tensor<2>, head_dim: usize, segments: &Arc<[Segment]>) -> Tensor<2> {
+pub fn composed(
+    q: Tensor<2>,
+    k: Tensor<2>,
+    v: Tensor<2>,
+    head_dim: usize,
+    segments: &Arc<[Segment]>,
+) -> Tensor<2> {
     let device = q.device();
     let [rows, width] = q.dims();
     let (heads, kv_heads) = (width / head_dim, k.dims()[1] / head_dim);
@@ -35,12 +47,15 @@ pub fn composed(q: Tensor<2>, k: Tensor<2>, v: Tensor<2>, head_dim: usize, segme
         Tensor::<1, Int>::from_data(TensorData::new(rows, [length]), &device)
     };
     // Row numbers of the padded layout; padding points at the segment's first row and is masked or dropped.
-    let pad = |range: &std::ops::Range<usize>, i: usize| (if i < range.len() { range.start + i } else { range.start }) as i32;
+    let pad = |range: &std::ops::Range<usize>, i: usize| {
+        (if i < range.len() { range.start + i } else { range.start }) as i32
+    };
     let q_rows = segments.iter().flat_map(|s| (0..queries).map(|i| pad(&s.queries, i))).collect();
     let k_rows: Vec<i32> = segments.iter().flat_map(|s| (0..keys).map(|j| pad(&s.keys, j))).collect();
-    let back = segments.iter().enumerate().flat_map(|(s, segment)| {
-        (0..segment.queries.len()).map(move |i| (s * queries + i) as i32)
-    });
+    let back = segments
+        .iter()
+        .enumerate()
+        .flat_map(|(s, segment)| (0..segment.queries.len()).map(move |i| (s * queries + i) as i32));
     let back = index(back.collect());
     let hide: Vec<bool> = segments
         .iter()
@@ -91,11 +106,7 @@ impl Attention {
 /// Cuts consecutive pieces of the given lengths off a slice.
 fn cut<'a>(mut rest: &'a mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&'a mut [f32]> {
     lengths
-        .map(|length| {
-            let (piece, tail) = std::mem::take(&mut rest).split_at_mut(length);
-            rest = tail;
-            piece
-        })
+        .map(|length| rest.split_off_mut(..length).expect("the pieces are no longer than the slice"))
         .collect()
 }
 

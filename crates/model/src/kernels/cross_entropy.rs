@@ -18,7 +18,10 @@ pub const IGNORE: u32 = u32::MAX;
 pub fn cross_entropy(logits: Tensor<2>, targets: &[u32]) -> Tensor<1> {
     let [tokens, vocab] = logits.dims();
     assert_eq!(tokens, targets.len(), "cross_entropy needs one target for each of the {tokens} rows");
-    assert!(targets.iter().all(|&t| t == IGNORE || (t as usize) < vocab), "a target is outside the vocabulary");
+    assert!(
+        targets.iter().all(|&t| t == IGNORE || (t as usize) < vocab),
+        "a target is outside the vocabulary"
+    );
     assert!(targets.iter().any(|&t| t != IGNORE), "cross_entropy needs at least one target that counts");
     if is_flex(&logits.device()) {
         apply(CrossEntropy { targets: targets.into() }, [logits.into()])
@@ -30,7 +33,8 @@ pub fn cross_entropy(logits: Tensor<2>, targets: &[u32]) -> Tensor<1> {
 /// [`cross_entropy`] in burn's operations.
 pub fn composed(logits: Tensor<2>, targets: &[u32]) -> Tensor<1> {
     let device = logits.device();
-    let rows: Vec<i32> = (0..targets.len()).filter(|&row| targets[row] != IGNORE).map(|row| row as i32).collect();
+    let rows: Vec<i32> =
+        (0..targets.len()).filter(|&row| targets[row] != IGNORE).map(|row| row as i32).collect();
     let count = rows.len();
     let kept: Vec<i32> = rows.iter().map(|&row| targets[row as usize] as i32).collect();
     let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &device);

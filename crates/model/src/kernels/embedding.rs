@@ -32,7 +32,8 @@ pub fn composed(weight: Tensor<2>, ids: &[u32], padding: Option<u32>) -> Tensor<
         return rows;
     }
     let padded: Vec<bool> = ids.iter().map(|&id| Some(id) == padding).collect();
-    let padded = Tensor::<2, Bool>::from_data(TensorData::new(padded, [count, 1]), &device).expand(rows.shape());
+    let padded =
+        Tensor::<2, Bool>::from_data(TensorData::new(padded, [count, 1]), &device).expand(rows.shape());
     rows.clone().mask_where(padded, rows.detach())
 }
 
@@ -56,7 +57,12 @@ impl FlexOp<1> for Embedding {
         (tensor(out, [self.ids.len(), width]), [vocab, width])
     }
 
-    fn backward(&self, [vocab, width]: [usize; 2], grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+    fn backward(
+        &self,
+        [vocab, width]: [usize; 2],
+        grad: FlexTensor,
+        _: [bool; 1],
+    ) -> [Option<FlexTensor>; 1] {
         let grad = contiguous(grad);
         let mut d_weight = vec![0.0; vocab * width];
         for (&id, grad) in self.ids.iter().zip(values(&grad).chunks(width)) {

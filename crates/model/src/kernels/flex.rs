@@ -23,11 +23,7 @@ pub(crate) trait FlexOp<const N: usize>: Clone + Debug + Send + 'static {
 /// Whether tensors on this device are computed by the hand-written kernels.
 pub(crate) fn is_flex(device: &Device) -> bool {
     use burn::backend::DispatchDevice;
-    #[allow(unreachable_patterns)] // flex is the only device in some builds
-    match device.clone().inner().as_dispatch() {
-        DispatchDevice::Flex(_) => true,
-        _ => false,
-    }
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// An input of a [`FlexOp`], with or without a gradient.
@@ -94,7 +90,10 @@ mod tracked {
         }
     }
 
-    pub(super) fn apply<Op: FlexOp<N>, const N: usize, const D: usize>(op: Op, inputs: [Input; N]) -> Tensor<D> {
+    pub(super) fn apply<Op: FlexOp<N>, const N: usize, const D: usize>(
+        op: Op,
+        inputs: [Input; N],
+    ) -> Tensor<D> {
         let inputs = inputs.map(|input| match input {
             Input::Tracked(tensor) => tensor,
             Input::Plain(tensor) => FloatTensor::<Autodiff<Flex>>::new(tensor),

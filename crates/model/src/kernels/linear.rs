@@ -26,7 +26,12 @@ impl FlexOp<2> for Linear {
         (y, (x, weight))
     }
 
-    fn backward(&self, (x, weight): Self::Saved, grad: FlexTensor, needed: [bool; 2]) -> [Option<FlexTensor>; 2] {
+    fn backward(
+        &self,
+        (x, weight): Self::Saved,
+        grad: FlexTensor,
+        needed: [bool; 2],
+    ) -> [Option<FlexTensor>; 2] {
         let grad = contiguous(grad);
         // dW = dyᵀ·x comes out as [out, in], ready for the optimizer.
         let d_weight = needed[1].then(|| Flex::float_matmul(Flex::float_transpose(grad.clone()), x));
