@@ -18,7 +18,7 @@ use crate::models::Model;
 use crate::pack::{self, Contents, Delta};
 
 /// Test problems of every language that go into the pack.
-const PROBLEMS: usize = 500;
+const PROBLEMS: usize = 250;
 /// Held-out texts of every language that go into the pack.
 const TEXTS: usize = 100;
 
