@@ -112,7 +112,10 @@ fn three_masked_steps_match_the_cpu() {
         }
     }
     println!("three masked steps on wgpu: {seconds:.2} s, losses {losses:?} (CPU {cpu_losses:?})");
-    println!("  {} key neurons, largest difference {worst:.2e}; {frozen} frozen values keep their bits", neurons.len());
+    println!(
+        "  {} key neurons, largest difference {worst:.2e}; {frozen} frozen values keep their bits",
+        neurons.len()
+    );
     assert!(largest_difference(&losses, &cpu_losses) < 1e-4);
     // Adam turns the rounding of a gradient near zero into steps of the learning rate.
     assert!(worst < 4e-3, "{worst}");

@@ -4,7 +4,7 @@ use anyhow::Result;
 use maec_checkpoint::{Dtype, MemoryWeights};
 use maec_world::{Document, Language};
 
-use super::workshop::{Run, TrainingNews, Workshop};
+use super::workshop::{News, Run, Workshop};
 
 /// The checkpoints of one seed, all rounded to bfloat16 as the pack stores them.
 pub struct Artefacts {
@@ -30,7 +30,7 @@ impl Artefacts {
     ///
     /// # Errors
     /// When a run diverges.
-    pub fn train(workshop: &Workshop, news: &dyn Fn(TrainingNews<'_>)) -> Result<Self> {
+    pub fn train(workshop: &Workshop, news: &News<'_>) -> Result<Self> {
         let base = Self::train_base(workshop, news)?;
         Self::train_from(base, workshop, news)
     }
@@ -39,7 +39,7 @@ impl Artefacts {
     ///
     /// # Errors
     /// When the run diverges.
-    pub fn train_base(workshop: &Workshop, news: &dyn Fn(TrainingNews<'_>)) -> Result<MemoryWeights> {
+    pub fn train_base(workshop: &Workshop, news: &News<'_>) -> Result<MemoryWeights> {
         let run = Run {
             name: "base".to_owned(),
             start: None,
@@ -55,11 +55,7 @@ impl Artefacts {
     ///
     /// # Errors
     /// When a run diverges.
-    pub fn train_from(
-        base: MemoryWeights,
-        workshop: &Workshop,
-        news: &dyn Fn(TrainingNews<'_>),
-    ) -> Result<Self> {
+    pub fn train_from(base: MemoryWeights, workshop: &Workshop, news: &News<'_>) -> Result<Self> {
         let (world, s) = (&workshop.world, &workshop.settings);
         let general = |language: Language| world.general(language).collect::<Vec<Document>>();
         let ability = || world.ability().collect::<Vec<Document>>();

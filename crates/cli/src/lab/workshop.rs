@@ -1,9 +1,10 @@
 //! One seed's world, tokenized, and the training runs on it.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use maec_checkpoint::{Dtype, MemoryWeights, Weights};
 use maec_eval::Problem;
@@ -26,6 +27,9 @@ pub struct TrainingNews<'a> {
     /// Tokens a second since the run began.
     pub tokens_per_second: f64,
 }
+
+/// Hears of every step, and may break the run off.
+pub type News<'a> = dyn Fn(TrainingNews<'_>) -> ControlFlow<()> + 'a;
 
 /// One seed's corpora and settings.
 pub struct Workshop {
@@ -132,23 +136,21 @@ impl Workshop {
     ///
     /// # Errors
     /// When training diverges or the settings make no sense.
-    pub fn train(
-        &self,
-        run: &Run<'_>,
-        dtype: Dtype,
-        news: &dyn Fn(TrainingNews<'_>),
-    ) -> Result<MemoryWeights> {
+    pub fn train(&self, run: &Run<'_>, dtype: Dtype, news: &News<'_>) -> Result<MemoryWeights> {
         let mut trainer = self.trainer(run).with_context(|| format!("training {}", run.name))?;
         let start = Instant::now();
         while !trainer.finished() {
             let report = trainer.step().with_context(|| format!("training {}", run.name))?;
-            news(TrainingNews {
+            let going_on = news(TrainingNews {
                 name: &run.name,
                 step: report.step,
                 steps: run.steps,
                 loss: report.loss,
                 tokens_per_second: trainer.tokens() as f64 / start.elapsed().as_secs_f64(),
             });
+            if going_on.is_break() {
+                bail!("interrupted while training {}", run.name);
+            }
         }
         Ok(pollster::block_on(trainer.model().to_weights(&run.name, dtype))?)
     }
@@ -157,7 +159,7 @@ impl Workshop {
     ///
     /// # Errors
     /// As [`Workshop::train`].
-    pub fn key_neurons(&self, run: &Run<'_>, news: &dyn Fn(TrainingNews<'_>)) -> Result<KeyNeurons> {
+    pub fn key_neurons(&self, run: &Run<'_>, news: &News<'_>) -> Result<KeyNeurons> {
         let after = self.train(run, Dtype::F32, news)?;
         let before = run.start.context("Eq. 1 compares with the model that the run starts from")?;
         let mut scores = BTreeMap::new();

@@ -97,6 +97,7 @@ pub(crate) fn train(workshop: &Workshop) -> Result<Artefacts> {
         if news.step == news.steps {
             done.set(done.get() + u64::from(news.steps));
         }
+        crate::interrupt::flow()
     };
     let artefacts = Artefacts::train(workshop, &news)?;
     bar.finish_and_clear();
