@@ -83,7 +83,11 @@ impl WordTokenizer {
                 digits["individual_digits"].as_bool() == Some(true)
             }
             _ => {
-                return Err(unsupported("pre_tokenizer", &file.pre_tokenizer, "WhitespaceSplit, then Digits"));
+                return Err(unsupported(
+                    "pre_tokenizer",
+                    &file.pre_tokenizer,
+                    "WhitespaceSplit, then Digits",
+                ));
             }
         };
         let ids: HashMap<String, u32> = serde_json::from_value(file.model["vocab"].clone())?;
@@ -148,7 +152,8 @@ impl WordTokenizer {
             let word = self.words.get(id as usize).map_or("", String::as_str);
             let digit =
                 self.split_digits && word.len() == 1 && word.starts_with(|c: char| c.is_ascii_digit());
-            if !out.is_empty() && !(after_digit && digit) {
+            let same_number = after_digit && digit;
+            if !out.is_empty() && !same_number {
                 out.push(' ');
             }
             out.push_str(word);

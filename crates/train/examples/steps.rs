@@ -56,9 +56,15 @@ fn measure(sequences: usize, length: usize, steps: u32, masked: bool) -> f64 {
     let mixture = Mixture::new(vec![unused], 0, VOCAB as usize, 256).expect("one valid source");
     let settings = TrainConfig { steps: steps + 5, ..TrainConfig::default() };
     let mut trainer = Trainer::new(model, settings, mixture, neurons).expect("valid settings");
-    let mut step = || trainer.step_on(&batch, &targets).expect("a step");
-    (0..5).for_each(|_| drop(step()));
+    let mut step = || {
+        trainer.step_on(&batch, &targets).expect("a step");
+    };
+    for _ in 0..5 {
+        step();
+    }
     let start = Instant::now();
-    (0..steps).for_each(|_| drop(step()));
+    for _ in 0..steps {
+        step();
+    }
     (targets.len() * steps as usize) as f64 / start.elapsed().as_secs_f64()
 }

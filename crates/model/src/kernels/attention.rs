@@ -104,7 +104,7 @@ impl Attention {
 }
 
 /// Cuts consecutive pieces of the given lengths off a slice.
-fn cut<'a>(mut rest: &'a mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&'a mut [f32]> {
+fn cut(mut rest: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
     lengths
         .map(|length| rest.split_off_mut(..length).expect("the pieces are no longer than the slice"))
         .collect()
