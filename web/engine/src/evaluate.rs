@@ -11,7 +11,7 @@ use crate::{Failure, Host};
 /// Prompts that go through a model together.
 const PROMPTS: usize = 100;
 /// Held-out texts between two looks at the messages.
-const TEXTS: usize = 64;
+const TEXTS: usize = 100;
 /// A lead of the largest logit below which another device may answer otherwise.
 const CLOSE: f32 = 1e-3;
 
@@ -31,60 +31,69 @@ impl Bench {
         let before = job.host().dispatches();
         let codes: Vec<String> =
             self.pack.manifest().languages.iter().map(|language| language.code.clone()).collect();
-        let mut meter = Meter { done: 0, total: 0 };
+        let mut unknown = Vec::new();
         for &subject in subjects {
-            let (_, hash) = self.subject(subject)?;
-            let new = codes.iter().filter(|code| !self.results.contains_key(&key(hash, code, problems)));
-            meter.total += new.map(|code| self.units(code, problems)).sum::<u64>();
+            let hash = self.subject(subject)?.1;
+            if !codes.iter().all(|code| self.results.contains_key(&key(hash, code, problems))) {
+                unknown.push(subject);
+            }
+        }
+        let units: u64 = codes.iter().map(|code| self.units(code, problems)).sum();
+        let mut meter = Meter { done: 0, total: units * unknown.len() as u64 };
+        for subject in unknown {
+            let hash = self.subject(subject)?.1.to_owned();
+            for result in self.evaluate_one(job, subject, &codes, problems, &mut meter).await? {
+                self.results.insert(key(&hash, &result.language, problems), result);
+            }
         }
         let mut results = Vec::with_capacity(subjects.len());
         for &subject in subjects {
-            let mut languages = Vec::with_capacity(codes.len());
-            for code in &codes {
-                let key = key(self.subject(subject)?.1, code, problems);
-                let result = match self.results.get(&key) {
-                    Some(result) => result.clone(),
-                    None => self.evaluate_in(job, subject, code, problems, &mut meter).await?,
-                };
-                self.results.insert(key, result.clone());
-                languages.push(result);
-            }
-            results.push(SubjectResult { subject, languages });
+            let hash = self.subject(subject)?.1;
+            let known = |code: &String| self.results.get(&key(hash, code, problems)).cloned();
+            results.push(SubjectResult { subject, languages: codes.iter().filter_map(known).collect() });
         }
         let dispatches = job.host().dispatches() - before;
         Ok(Reply::Evaluated { results, seconds: job.seconds(), dispatches })
     }
 
-    /// One model in one language.
-    async fn evaluate_in<H: Host>(
+    /// One model in every language. All languages' problems go through it together: fewer and fuller batches.
+    async fn evaluate_one<H: Host>(
         &self,
         job: &Job<'_, H>,
         subject: Subject,
-        code: &str,
+        codes: &[String],
         problems: u32,
         meter: &mut Meter,
-    ) -> Result<LanguageResult, Failure> {
+    ) -> Result<Vec<LanguageResult>, Failure> {
         let (model, _) = self.subject(subject)?;
-        let of = format!("{} ({})", self.language_name(code), name(subject));
-        let samples = self.answers(job, model, self.problems_in(code, problems), &of, meter).await?;
-        let mut parts = Vec::new();
-        for texts in self.heldout.get(code).map(Vec::as_slice).unwrap_or_default().chunks(TEXTS) {
-            job.progress(|| format!("Reading {of}"), meter.done, meter.total);
-            parts.push(perplexity(model, &self.tokenizer, texts, &mut |_, _| job.flow()).await?);
-            meter.done += texts.len() as u64;
-            job.checkpoint().await?;
+        let asked: Vec<Problem> =
+            codes.iter().flat_map(|code| self.problems_in(code, problems)).cloned().collect();
+        let label = format!("Answering in every language ({})", name(subject));
+        let mut samples = self.answers(job, model, &asked, &label, meter).await?.into_iter();
+        let mut results = Vec::with_capacity(codes.len());
+        for code in codes {
+            let own: Vec<Sample> = samples.by_ref().take(self.problems_in(code, problems).len()).collect();
+            let label = format!("Reading {} ({})", self.language_name(code), name(subject));
+            let mut parts = Vec::new();
+            for texts in self.heldout.get(code).map(Vec::as_slice).unwrap_or_default().chunks(TEXTS) {
+                job.progress(|| label.clone(), meter.done, meter.total);
+                parts.push(perplexity(model, &self.tokenizer, texts, &mut |_, _| job.flow()).await?);
+                meter.done += texts.len() as u64;
+                job.checkpoint().await?;
+            }
+            let accuracy = Accuracy::of(&own);
+            let close = own.iter().filter(|sample| sample.margin < CLOSE);
+            results.push(LanguageResult {
+                language: code.clone(),
+                n: accuracy.n as u32,
+                correct: accuracy.correct as u32,
+                low: accuracy.low,
+                high: accuracy.high,
+                perplexity: Perplexity::join(&parts).perplexity,
+                close_calls: close.map(|sample| sample.id.clone()).collect(),
+            });
         }
-        let accuracy = Accuracy::of(&samples);
-        let close = samples.iter().filter(|sample| sample.margin < CLOSE);
-        Ok(LanguageResult {
-            language: code.into(),
-            n: accuracy.n as u32,
-            correct: accuracy.correct as u32,
-            low: accuracy.low,
-            high: accuracy.high,
-            perplexity: Perplexity::join(&parts).perplexity,
-            close_calls: close.map(|sample| sample.id.clone()).collect(),
-        })
+        Ok(results)
     }
 
     /// Answers in the problems' order, batch by batch.
@@ -93,13 +102,13 @@ impl Bench {
         job: &Job<'_, H>,
         model: &Llama,
         problems: &[Problem],
-        of: &str,
+        label: &str,
         meter: &mut Meter,
     ) -> Result<Vec<Sample>, Failure> {
         let options = Options { batch: PROMPTS, ..Options::default() };
         let mut samples: Vec<Option<Sample>> = vec![None; problems.len()];
         for indices in batches(&self.tokenizer, problems, options.batch) {
-            job.progress(|| format!("Answering in {of}"), meter.done, meter.total);
+            job.progress(|| label.to_owned(), meter.done, meter.total);
             let batch: Vec<Problem> = indices.iter().map(|&index| problems[index].clone()).collect();
             let answered = answer(model, &self.tokenizer, &batch, &options, &mut |_, _| job.flow()).await?;
             for (&index, sample) in indices.iter().zip(answered) {

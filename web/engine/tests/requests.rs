@@ -223,7 +223,7 @@ fn long_work_reports_and_can_be_cancelled() {
             _ => None,
         })
         .collect();
-    for label in ["Answering in English (base)", "Reading Spanish (base)"] {
+    for label in ["Answering in every language (base)", "Reading Spanish (base)"] {
         assert!(labels.contains(&label), "{label} in {labels:?}");
     }
     let mut bed = Bed::<false>::open();

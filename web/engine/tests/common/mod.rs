@@ -245,8 +245,8 @@ impl<const GPU: bool> Host for TestHost<GPU> {
     }
 
     fn now(&self) -> f64 {
-        // Every look at the clock takes 30 ms, so that progress and pauses are due at every other one.
-        self.0.clock.set(self.0.clock.get() + 30.0);
+        // Every look at the clock takes 60 ms, so that progress and pauses are always due.
+        self.0.clock.set(self.0.clock.get() + 60.0);
         self.0.clock.get()
     }
 
