@@ -1,5 +1,9 @@
 //! The decoder's operations: fused by hand (forward and backward) on the flex CPU device, composed of burn's own
 //! operations on every other device. One file an operation, both spellings in it; `tests/kernels.rs` compares them.
+#![cfg_attr(
+    not(feature = "autodiff"),
+    allow(dead_code, reason = "only gradient graphs call the backward passes")
+)]
 
 mod attention;
 mod cross_entropy;
