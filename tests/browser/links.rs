@@ -25,7 +25,7 @@ fn bad_links(truth: &Truth) -> Vec<(String, &'static str)> {
         ("#v9.AAAAz".into(), "has version 9"),
         ("#v1.%3Cimg%20src=x%20onerror=hacked=1%3Ez".into(), "which no link does"),
         (truth.link(|experiment| experiment.recipe.parameters.k2 = 1.4), "recipe cannot be used"),
-        (truth.link(|experiment| experiment.recipe.parameters.gamma = 1e300), "recipe cannot be used"),
+        (truth.link(|experiment| experiment.recipe.parameters.gamma = 1e6), "recipe cannot be used"),
         (
             truth.link(|experiment| experiment.evaluation.problems_per_language = u32::MAX),
             "problems a language",
@@ -87,7 +87,7 @@ fn markup_in_a_valid_link_stays_text() -> Result<()> {
         let markup = "<img src=x onerror=hacked=1>";
         let hostile = truth.link(|experiment| {
             experiment.evaluation.problems_per_language = 1;
-            experiment.recipe.select.exclude.push(markup.into());
+            experiment.view.focused_tensor = Some(markup.into());
             if let Some(language) = experiment.recipe.languages.first_mut() {
                 language.name = markup.into();
             }

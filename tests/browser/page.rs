@@ -84,14 +84,20 @@ impl<'a> Page<'a> {
 
     /// Clicks what carries a test id.
     pub async fn click(&self, id: &str) -> Result<()> {
-        let element = self.wait_for(&selector(id), LONG).await?;
-        element.click().await.with_context(|| format!("clicking `{id}`"))
+        self.click_on(&selector(id)).await
     }
 
     /// Chooses a radio button. The button itself is invisible: its label is what one clicks.
     pub async fn choose(&self, id: &str) -> Result<()> {
-        let label = self.wait_for(&format!("label:has({})", selector(id)), LONG).await?;
-        label.click().await.with_context(|| format!("choosing `{id}`"))
+        self.click_on(&format!("label:has({})", selector(id))).await
+    }
+
+    async fn click_on(&self, css: &str) -> Result<()> {
+        let element = self.wait_for(css, LONG).await?;
+        // The page scrolls smoothly: WebDriver would click where the element was on its way.
+        let place = "{ behavior: 'instant', block: 'center' }";
+        self.script(&format!("document.querySelector({}).scrollIntoView({place})", json!(css))).await?;
+        element.click().await.with_context(|| format!("clicking `{css}`"))
     }
 
     /// Presses keys on what `css` finds.
