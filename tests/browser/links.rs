@@ -6,7 +6,7 @@ use maec_tests::driver::WebGpu;
 use maec_tests::scenario::in_studio;
 use serde_json::json;
 
-use crate::page::{LEFT, LONG, Page, RIGHT, selector};
+use crate::page::{ENTER, LEFT, LONG, Page, RIGHT, selector};
 use crate::truth::Truth;
 
 /// Bad fragments, each with words of the sentence it must get.
@@ -74,7 +74,7 @@ fn a_bad_link_pasted_into_the_open_page_resets_it() -> Result<()> {
         page.script("location.hash = 'v1.AAAA'").await?;
         page.wait_for(&selector("notice"), LONG).await?;
         is_the_default_view(&page, &truth).await?;
-        page.click("close-notice").await?;
+        page.press(&selector("close-notice"), ENTER).await?;
         assert!(!page.has(&selector("notice")).await?);
         Ok(())
     })
