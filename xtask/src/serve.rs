@@ -1,25 +1,29 @@
-//! A static file server for this machine: what any static host does with `dist/`.
+//! A static file server for this machine: what any static host does with `dist/`. Every connection has a thread of its
+//! own and carries one request, so that none ever waits for another.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tiny_http::{Header, Method, Request, Response, StatusCode};
 
 use crate::paths;
 
-/// Browsers open about six connections at once.
-const WORKERS: usize = 6;
+/// Longest request head that is read.
+const MAX_HEAD_BYTES: u64 = 16 * 1024;
+/// A browser that sends nothing for so long has gone away.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server; it stops when dropped.
 pub struct StaticServer {
-    server: Arc<tiny_http::Server>,
     address: SocketAddr,
-    workers: Vec<JoinHandle<()>>,
+    stopped: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
 }
 
 impl StaticServer {
@@ -30,21 +34,23 @@ impl StaticServer {
     pub fn start(folder: &Path, port: u16) -> Result<Self> {
         let folder = fs::canonicalize(folder)
             .with_context(|| format!("{} is missing: run `cargo xtask build-web` first", folder.display()))?;
-        let server = tiny_http::Server::http(("127.0.0.1", port)).map_err(|error| {
+        let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
             anyhow::anyhow!("port {port} on 127.0.0.1: {error}; choose another with --port")
         })?;
-        let address = server.server_addr().to_ip().context("the server has no address")?;
-        let server = Arc::new(server);
-        let workers = (0..WORKERS).map(|_| {
-            let (server, folder) = (Arc::clone(&server), folder.clone());
-            thread::spawn(move || {
-                while let Ok(request) = server.recv() {
-                    // A browser that went away is no fault of the server's.
-                    let _ = answer(&folder, request);
+        let address = listener.local_addr()?;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopped);
+        let listening = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    break;
                 }
-            })
+                let (Ok(stream), folder) = (stream, folder.clone()) else { continue };
+                // A browser that went away is no fault of the server's.
+                thread::spawn(move || drop(answer(&folder, stream)));
+            }
         });
-        Ok(Self { workers: workers.collect(), server, address })
+        Ok(Self { address, stopped, listening: Some(listening) })
     }
 
     /// Where the pages are: `http://127.0.0.1:PORT/`.
@@ -54,20 +60,19 @@ impl StaticServer {
 
     /// Serves until the process ends.
     pub fn wait(mut self) {
-        for worker in self.workers.drain(..) {
-            // A worker ends only when the listening socket is gone.
-            let _ = worker.join();
+        if let Some(listening) = self.listening.take() {
+            let _ = listening.join();
         }
     }
 }
 
 impl Drop for StaticServer {
     fn drop(&mut self) {
-        for _ in &self.workers {
-            self.server.unblock();
-        }
-        for worker in self.workers.drain(..) {
-            let _ = worker.join();
+        self.stopped.store(true, Ordering::SeqCst);
+        // A last connection wakes the listener, which then sees that it has been stopped.
+        let _ = TcpStream::connect(self.address);
+        if let Some(listening) = self.listening.take() {
+            let _ = listening.join();
         }
     }
 }
@@ -85,35 +90,40 @@ pub fn studio(port: u16) -> Result<()> {
     Ok(())
 }
 
-fn answer(folder: &Path, request: Request) -> io::Result<()> {
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return refuse(request, 405, "only GET and HEAD are served here");
+fn answer(folder: &Path, mut stream: TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut head = BufReader::new(stream.try_clone()?.take(MAX_HEAD_BYTES)).lines();
+    let first = head.next().transpose()?.unwrap_or_default();
+    // The rest of the head says nothing that a static file depends on, but has to be read.
+    while head.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    let mut words = first.split(' ');
+    let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    if !matches!(method, "GET" | "HEAD") {
+        return refuse(&mut stream, "405 Method Not Allowed", "only GET and HEAD are served here");
     }
-    let Some(path) = resolve(folder, request.url()) else {
-        return refuse(request, 404, "no such file");
+    let found = resolve(folder, target).and_then(|path| Some((File::open(&path).ok()?, path)));
+    let Some((mut file, path)) = found else {
+        return refuse(&mut stream, "404 Not Found", "no such file");
     };
-    let Ok(file) = File::open(&path) else {
-        return refuse(request, 404, "no such file");
-    };
-    let length = usize::try_from(file.metadata()?.len()).ok();
-    let body: Box<dyn Read + Send> = Box::new(file);
-    let response = Response::new(StatusCode(200), headers(mime_type(&path)), body, length, None);
-    request.respond(response.with_chunked_threshold(usize::MAX))
+    send_head(&mut stream, "200 OK", mime_type(&path), file.metadata()?.len())?;
+    if method == "GET" {
+        io::copy(&mut file, &mut stream)?;
+    }
+    Ok(())
 }
 
-fn refuse(request: Request, status: u16, message: &str) -> io::Result<()> {
-    let mut response = Response::from_string(message).with_status_code(status);
-    for header in headers("text/plain; charset=utf-8") {
-        response.add_header(header);
-    }
-    request.respond(response)
+fn refuse(stream: &mut TcpStream, status: &str, message: &str) -> io::Result<()> {
+    send_head(stream, status, "text/plain; charset=utf-8", message.len() as u64)?;
+    stream.write_all(message.as_bytes())
 }
 
-fn headers(mime_type: &str) -> Vec<Header> {
-    [("Content-Type", mime_type), ("Cache-Control", "no-cache"), ("X-Content-Type-Options", "nosniff")]
-        .into_iter()
-        .filter_map(|(name, value)| Header::from_bytes(name, value).ok())
-        .collect()
+fn send_head(stream: &mut TcpStream, status: &str, mime_type: &str, length: u64) -> io::Result<()> {
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {mime_type}\r\nContent-Length: {length}\r\n\
+         Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+    )
 }
 
 /// The file under `folder` that a request's target names; a folder names its `index.html`. Anything but plain
