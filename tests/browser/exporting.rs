@@ -15,7 +15,6 @@ use crate::page::{LEFT, LONG, Page, RIGHT, selector};
 use crate::truth::Truth;
 
 #[test]
-#[ignore = "the test server can leave a request unanswered; see docs/parity.md"]
 fn exports_the_native_merge() -> Result<()> {
     in_studio("exports", WebGpu::Off, async |session| {
         let truth = Truth::open()?;

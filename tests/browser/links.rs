@@ -47,7 +47,6 @@ async fn is_the_default_view(page: &Page<'_>, truth: &Truth) -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn bad_links_leave_a_sentence_and_the_default_view() -> Result<()> {
     in_studio("bad_links", WebGpu::Off, async |session| {
         let truth = Truth::open()?;
@@ -66,7 +65,6 @@ fn bad_links_leave_a_sentence_and_the_default_view() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn a_bad_link_pasted_into_the_open_page_resets_it() -> Result<()> {
     in_studio("pasted_link", WebGpu::Off, async |session| {
         let truth = Truth::open()?;
@@ -83,7 +81,6 @@ fn a_bad_link_pasted_into_the_open_page_resets_it() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn markup_in_a_valid_link_stays_text() -> Result<()> {
     in_studio("markup_in_a_link", WebGpu::Off, async |session| {
         let truth = Truth::open()?;

@@ -9,7 +9,6 @@ use crate::page::{LONG, Page};
 use crate::truth::Truth;
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn merges_to_the_native_bytes_and_evaluates_every_language() -> Result<()> {
     in_studio("merges_and_evaluates", WebGpu::Off, async |session| {
         let truth = Truth::open()?;

@@ -27,7 +27,6 @@ async fn opens_on_the_cpu(session: &Session, why: &str) -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered; see docs/parity.md"]
 fn opens_without_webgpu() -> Result<()> {
     in_studio("opens_without_webgpu", WebGpu::Off, async |session| {
         opens_on_the_cpu(session, "found no graphics card").await
@@ -35,7 +34,6 @@ fn opens_without_webgpu() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered; see docs/parity.md"]
 fn a_software_adapter_counts_as_no_graphics_card() -> Result<()> {
     in_studio("software_counts_as_none", WebGpu::Software, async |session| {
         opens_on_the_cpu(session, "only a software adapter").await

@@ -16,7 +16,6 @@ const COUNT_MESSAGES: &str = "window.asked = 0;\
     Worker.prototype.postMessage = function (...message) { window.asked += 1; return post.apply(this, message); };";
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn k2_selects_at_once_from_cached_statistics() -> Result<()> {
     in_studio("k2_selects_at_once", WebGpu::Off, async |session| {
         let truth = Truth::open()?;
@@ -55,7 +54,6 @@ fn k2_selects_at_once_from_cached_statistics() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn a_tensor_is_chosen_by_hand_and_given_back() -> Result<()> {
     in_studio("chosen_by_hand", WebGpu::Off, async |session| {
         let truth = Truth::open()?;
@@ -77,7 +75,6 @@ fn a_tensor_is_chosen_by_hand_and_given_back() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn a_number_out_of_range_is_refused_beside_its_field() -> Result<()> {
     in_studio("refused_number", WebGpu::Off, async |session| {
         let page = Page::open(session, "", LONG).await?;

@@ -34,7 +34,6 @@ async fn look(page: &Page<'_>) -> Result<Seen> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn a_shared_link_reopens_the_experiment_in_a_fresh_profile() -> Result<()> {
     let truth = Truth::open()?;
     let mut shared = None;
@@ -75,7 +74,6 @@ fn a_shared_link_reopens_the_experiment_in_a_fresh_profile() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the test server can leave a request unanswered when a page is opened again and again"]
 fn the_address_follows_the_controls_once_it_holds_a_link() -> Result<()> {
     in_studio("address_follows", WebGpu::Off, async |session| {
         let truth = Truth::open()?;
