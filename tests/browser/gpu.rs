@@ -1,14 +1,19 @@
-//! The WebGPU engine on Chromium's SOFTWARE adapter: slow (a matrix product runs at some 0.3 GFLOP/s), so one problem
-//! a language, the least a link can ask for, and long waits. Proves that every kernel runs and agrees; its times mean nothing.
+//! The WebGPU engine on Chromium's SOFTWARE adapter, which takes seconds for one forward of the demo model: hence a
+//! tiny pack. Proves that every kernel runs and agrees, and that a wrong one is found; its times mean nothing.
+//!
+//! `tests/packs/tiny` was made by
+//! `maec quickstart --settings tests/packs/tiny.json --problems 1 --pack tests/packs/tiny`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use maec_checkpoint::{Weights, convert};
 use maec_recipe::Recipe;
 use maec_tests::driver::WebGpu;
-use maec_tests::scenario::in_studio;
+use maec_tests::scenario::in_studio_with;
+use xtask::web::wrong_engine;
 
 use crate::page::{Page, selector};
 use crate::truth::Truth;
@@ -24,13 +29,18 @@ const VERY_LONG: Duration = Duration::from_secs(300);
 const KERNELS: [&str; 8] =
     ["matmul", "rms_norm", "rope", "attention", "swiglu", "decoder", "merge_selected", "merge_unselected"];
 
+fn tiny_pack() -> PathBuf {
+    xtask::paths::root().join("tests/packs/tiny")
+}
+
 #[test]
-#[ignore = "takes several minutes on a software adapter with the demo model; run it with --include-ignored"]
 fn the_software_adapter_merges_and_evaluates_as_the_cpu_does() -> Result<()> {
-    in_studio("software_webgpu", WebGpu::Software, async |session| {
-        let truth = Truth::open()?;
+    let pack = tiny_pack();
+    in_studio_with(&[(&pack, "tiny")], "software_webgpu", WebGpu::Software, async |session| {
+        let truth = Truth::of(&pack)?;
         let one = truth.link(|experiment| experiment.evaluation.problems_per_language = 1);
-        let page = Page::open(session, &format!("?engine=gpu&software=1{one}"), VERY_LONG).await?;
+        let address = format!("?pack=tiny&engine=gpu&software=1{one}");
+        let page = Page::open(session, &address, VERY_LONG).await?;
         truth.is_served_by(&page).await?;
         assert_eq!(page.value::<String>("return document.body.dataset.engine").await?, "gpu");
         assert_eq!(page.text("engine-why").await?, "The GPU was chosen.");
@@ -47,10 +57,27 @@ fn the_software_adapter_merges_and_evaluates_as_the_cpu_does() -> Result<()> {
         assert_eq!(page.merged::<String>("data-hash").await?, truth.hash(&truth.recipe)?);
         let on_gpu = Numbers::read(&page).await?;
 
-        let page = Page::open(session, &format!("?engine=cpu{one}"), VERY_LONG).await?;
+        let page = Page::open(session, &format!("?pack=tiny&engine=cpu{one}"), VERY_LONG).await?;
         page.evaluated(VERY_LONG).await?;
         assert_eq!(page.merged::<String>("data-backend").await?, "flex");
         Numbers::read(&page).await?.agree_with(&on_gpu);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_wrong_kernel_turns_the_gpu_off_and_says_so() -> Result<()> {
+    let pack = tiny_pack();
+    let wrong = wrong_engine();
+    ensure!(wrong.is_dir(), "{} is missing: run `cargo xtask build-web --wrong-engine`", wrong.display());
+    let additions = [(pack.as_path(), "tiny"), (wrong.as_path(), "")];
+    in_studio_with(&additions, "wrong_kernel", WebGpu::Software, async |session| {
+        let page = Page::open(session, "?pack=tiny&engine=gpu&software=1", VERY_LONG).await?;
+        assert_eq!(page.value::<String>("return document.body.dataset.engine").await?, "cpu");
+        let why = page.text("engine-why").await?;
+        assert!(why.contains("rms_norm"), "{why}");
+        page.merge_and_evaluate().await?;
+        assert_eq!(page.merged::<String>("data-backend").await?, "flex");
         Ok(())
     })
 }

@@ -1,7 +1,8 @@
-//! What the page must show, computed natively from the shipped pack.
+//! What the page must show, computed natively from the same pack.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use maec_checkpoint::{DeltaWeights, MemoryWeights, Pack};
@@ -10,7 +11,7 @@ use maec_recipe::{Experiment, Recipe, link};
 
 use crate::page::Page;
 
-/// The shipped pack, opened without a browser.
+/// A pack, opened without a browser.
 pub struct Truth {
     pub pack: Pack,
     /// The pack's default recipe.
@@ -18,20 +19,23 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// The shipped pack.
     pub fn open() -> Result<Self> {
-        let pack = Pack::open(&xtask::paths::root().join("packs/demo"))?;
+        Self::of(&xtask::paths::root().join("packs/demo"))
+    }
+
+    /// The pack in `folder`.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let pack = Pack::open(folder)?;
         let recipe = Recipe::from_json(pack.text(&pack.manifest().recipe)?)?;
         Ok(Self { pack, recipe })
     }
 
-    /// Fails where the built studio carries another pack than the repository.
+    /// Fails where the page has opened another pack, such as an older one that `dist/` still holds.
     pub async fn is_served_by(&self, page: &Page<'_>) -> Result<()> {
         let served = page.text("pack-id").await?;
         let id = self.pack.id();
-        ensure!(
-            served == id,
-            "dist/ holds the pack {served}, packs/demo is {id}: run `cargo xtask build-web`"
-        );
+        ensure!(served == id, "the page shows the pack {served}, not {id}: run `cargo xtask build-web`");
         Ok(())
     }
 

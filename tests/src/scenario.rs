@@ -30,6 +30,39 @@ pub fn in_studio(
     in_site(&paths::dist(), name, web_gpu, scenario)
 }
 
+/// [`in_studio`] with other files added or put in place of its own: each a file or folder, and its place in the studio.
+///
+/// # Errors
+/// As [`in_studio`], and when a file can't be copied.
+pub fn in_studio_with(
+    additions: &[(&Path, &str)],
+    name: &str,
+    web_gpu: WebGpu,
+    scenario: impl AsyncFnOnce(&Session) -> Result<()>,
+) -> Result<()> {
+    let site = tempfile::tempdir().context("a folder for the studio")?;
+    copy(&paths::dist(), site.path())?;
+    for (from, to) in additions {
+        copy(from, &site.path().join(to))?;
+    }
+    in_site(site.path(), name, web_gpu, scenario)
+}
+
+/// Copies a file, or a folder with all that is in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let context = || format!("copying {} to {}", from.display(), to.display());
+    if from.is_dir() {
+        fs::create_dir_all(to).with_context(context)?;
+        for entry in fs::read_dir(from).with_context(context)? {
+            let entry = entry.with_context(context)?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    } else {
+        fs::copy(from, to).with_context(context)?;
+    }
+    Ok(())
+}
+
 /// Serves `folder` and runs `scenario` in a fresh browser. It fails where the scenario does, and on every fault in
 /// the console that the scenario has not read itself; then a screenshot and the console's lines are kept under
 /// `name`.

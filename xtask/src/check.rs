@@ -61,6 +61,9 @@ pub fn all(browser: bool) -> Result<bool> {
             return Ok(Tally::SKIPPED);
         }
         setup::browser()?;
+        if let Some(tools) = &found.tools {
+            web::build_wrong_engine(tools)?;
+        }
         // The whole workspace again, so that nothing is built anew with other features.
         command(&["test", "--workspace", "--features", "maec-tests/browser", "--test", "browser"])
             .count_tests()

@@ -20,7 +20,11 @@ enum Command {
     /// Install the pinned wasm tools, and Chromium for the tests; what is already there is reused.
     Setup,
     /// Build the page, its two engines and the demo pack into `dist/`.
-    BuildWeb,
+    BuildWeb {
+        /// Also the GPU engine with a wrong kernel that a browser test needs.
+        #[arg(long)]
+        wrong_engine: bool,
+    },
     /// Build the studio and serve it on this machine.
     Studio {
         /// Port on 127.0.0.1; 0 takes a free one.
@@ -66,7 +70,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<bool> {
     match command {
         Command::Setup => setup::everything().map(|()| true),
-        Command::BuildWeb => web::build(&setup::wasm_tools()?).map(|()| true),
+        Command::BuildWeb { wrong_engine } => {
+            let tools = setup::wasm_tools()?;
+            web::build(&tools)?;
+            if wrong_engine {
+                web::build_wrong_engine(&tools)?;
+            }
+            Ok(true)
+        }
         Command::Studio { port } => {
             web::build(&setup::wasm_tools()?)?;
             serve::studio(port).map(|()| true)

@@ -1,5 +1,6 @@
 //! The web build: trunk makes `dist/`, wasm-opt makes it small.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -30,9 +31,38 @@ pub struct Module {
 
 impl Module {
     /// Where the module lies once built.
-    pub fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> PathBuf {
         paths::dist().join(format!("{}_bg.wasm", self.name))
     }
+}
+
+/// Where [`build_wrong_engine`] leaves the engine that answers wrong.
+pub fn wrong_engine() -> PathBuf {
+    paths::target().join("wrong-engine")
+}
+
+/// Builds the GPU engine with one wrong kernel, for the test that its start-up check finds it.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_wrong_engine(tools: &WasmTools) -> Result<()> {
+    setup::step("GPU engine with a wrong kernel", || {
+        let status = Command::new("cargo")
+            .args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown", "-p", "maec-engine"])
+            .args(["--bin", "engine-gpu", "--features", "gpu,wrong-kernel"])
+            .current_dir(paths::root())
+            .status()
+            .context("running cargo")?;
+        ensure!(status.success(), "the build failed: see cargo's output above");
+        let module = paths::target().join("wasm32-unknown-unknown/web/engine-gpu.wasm");
+        let status = Command::new(&tools.wasm_bindgen)
+            .args(["--target", "web", "--no-typescript", "--out-dir"])
+            .args([&wrong_engine(), &module])
+            .status()
+            .context("running wasm-bindgen")?;
+        ensure!(status.success(), "wasm-bindgen failed: see its output above");
+        Ok(((), wrong_engine().display().to_string()))
+    })
 }
 
 /// Builds the page, its engines and the demo pack into `dist/`.

@@ -13,7 +13,6 @@
 //! - **sentences**: about one general statement in ten is reserved, by a hash of its content, for held-out text and never
 //!   appears in a training corpus. Questions ("How many apples does Tom have ?") are too few to hold any out.
 
-mod answer;
 mod config;
 mod content;
 mod draw;
@@ -27,7 +26,6 @@ mod world;
 #[cfg(feature = "fs")]
 mod write;
 
-pub use answer::parse_answer;
 pub use config::{Numbers, WorldConfig, WorldError};
 pub use language::Language;
 pub use manifest::{FileRecord, Manifest, Part};

@@ -70,15 +70,15 @@ impl Artefacts {
 
         // Eq. 1 for the ability and for every language.
         let english = || vec![("en", general(Language::En), 1.0)];
-        let find = |name: &str, corpora, rate| {
-            workshop.key_neurons(&run(name, corpora, s.neuron_steps, rate, None), news)
+        let find = |name: &str, corpora, steps, rate| {
+            workshop.key_neurons(&run(name, corpora, steps, rate, None), news)
         };
-        let of_ability =
-            find("key neurons of the ability", vec![("ability", ability(), 1.0)], s.ability_rate)?;
-        let of_english = find("key neurons of en", english(), s.ability_rate)?;
+        let corpora = vec![("ability", ability(), 1.0)];
+        let of_ability = find("key neurons of the ability", corpora, s.neuron_steps, s.neuron_rate)?;
+        let of_english = find("key neurons of en", english(), s.neuron_steps, s.neuron_rate)?;
 
         // Masked continual pre-training. Θ_{A,L0} and Θ_{L0} take equal steps at equal rates.
-        let mixture = vec![("ability", ability(), 1.0), ("en", general(Language::En), 1.0)];
+        let mixture = vec![("ability", ability(), s.ability_weight), ("en", general(Language::En), 1.0)];
         let union = of_ability.union(&of_english);
         let both = run("ability + en", mixture, s.ability_steps, s.ability_rate, Some(union));
         let both = workshop.train(&both, Dtype::BF16, news)?;
@@ -90,7 +90,8 @@ impl Artefacts {
         for language in TARGETS {
             let code = language.code();
             let corpus = || vec![(code, general(language), 1.0)];
-            let neurons = find(&format!("key neurons of {code}"), corpus(), s.language_rate)?;
+            let name = format!("key neurons of {code}");
+            let neurons = find(&name, corpus(), s.language_neuron_steps, s.language_rate)?;
             let masked = run(code, corpus(), s.language_steps, s.language_rate, Some(neurons));
             languages.push(workshop.train(&masked, Dtype::BF16, news)?);
             let name = format!("{code}, all parameters");

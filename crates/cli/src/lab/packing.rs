@@ -17,9 +17,9 @@ use crate::evaluation;
 use crate::models::Model;
 use crate::pack::{self, Contents, Delta};
 
-/// Test problems of every language that go into the pack.
+/// The most test problems of every language that go into the pack.
 const PROBLEMS: usize = 250;
-/// Held-out texts of every language that go into the pack.
+/// The most held-out texts of every language that go into the pack.
 const TEXTS: usize = 100;
 
 /// What made the pack, and from what its recorded numbers come.
@@ -28,6 +28,8 @@ pub struct Provenance<'a> {
     pub command: &'a str,
     /// λ of the studio's task vector.
     pub lambda: f64,
+    /// Test problems of every language that were asked.
+    pub problems: usize,
     /// Rows whose models are not in the pack.
     pub recorded: &'a [ModelReport],
 }
@@ -63,8 +65,8 @@ pub fn write_pack(
     for (language, weights) in TARGETS.into_iter().zip(artefacts.languages) {
         deltas.push(delta(code(language), DeltaRole::Language, Some(code(language)), weights));
     }
-    let problems =
-        Language::ALL.into_iter().flat_map(|l| workshop.problems(l, true).into_iter().take(PROBLEMS));
+    let most = provenance.problems.min(PROBLEMS);
+    let problems = Language::ALL.into_iter().flat_map(|l| workshop.problems(l, true).into_iter().take(most));
     let heldout = Language::ALL.into_iter().flat_map(|language| {
         let texts = workshop.heldout(language).into_iter().take(TEXTS);
         texts.map(move |text| HeldOut { text, language: language.code().to_owned() })

@@ -25,18 +25,29 @@ pub struct LabSettings {
     pub ability_steps: u32,
     /// Steps of every run on one language's general text.
     pub language_steps: u32,
-    /// Steps of the short runs that rank neurons by Eq. 1.
+    /// Steps of the short runs that rank the neurons of the ability and of English by Eq. 1.
     pub neuron_steps: u32,
+    /// Steps of the short runs that rank the target languages' neurons.
+    pub language_neuron_steps: u32,
     /// Sequences a step.
     pub batch: u32,
     /// Peak learning rate of the base.
     pub base_rate: f64,
+    /// Peak learning rate of the runs that rank the neurons of the ability and of English.
+    pub neuron_rate: f64,
     /// Peak learning rate of masked runs with the ability corpus, and of the reference language's run.
     pub ability_rate: f64,
+    /// Tokens of the ability for one of English general text where the two are mixed.
+    pub ability_weight: f64,
     /// Peak learning rate of all parameters on the ability corpus (F-CPT_A, F-TV).
     pub full_rate: f64,
     /// Peak learning rate of the languages' runs.
     pub language_rate: f64,
+    /// AdamW's ε in every run that starts from the base. Far below the ability's gradients (about 1e-4) and above those
+    /// that a softmax sends to words of other languages, which AdamW would otherwise blow up to full steps.
+    pub epsilon: f64,
+    /// AdamW's β₂ in every run that starts from the base.
+    pub beta2: f64,
     /// k₁: share of all parameters that are key neurons.
     pub k1: f64,
     /// Shares of en, es, zh, bn, te in the base mix, per mille.
@@ -45,6 +56,8 @@ pub struct LabSettings {
     pub base_ability: u32,
     /// How numbers become tokens.
     pub numbers: Numbers,
+    /// Held-out texts of every language.
+    pub heldout: u32,
 }
 
 impl Default for LabSettings {
@@ -57,16 +70,22 @@ impl Default for LabSettings {
             base_steps: 2000,
             ability_steps: 400,
             language_steps: 120,
-            neuron_steps: 50,
+            neuron_steps: 200,
+            language_neuron_steps: 60,
             batch: 64,
             base_rate: 2e-3,
-            ability_rate: 2e-3,
-            full_rate: 7e-4,
+            neuron_rate: 2e-3,
+            ability_rate: 3e-3,
+            ability_weight: 3.0,
+            full_rate: 1.5e-3,
             language_rate: 2e-4,
+            epsilon: 1e-5,
+            beta2: 0.999,
             k1: 0.05,
             base_languages: [400, 200, 200, 100, 100],
-            base_ability: 120,
+            base_ability: 80,
             numbers: Numbers::Whole,
+            heldout: 400,
         }
     }
 }
@@ -84,7 +103,7 @@ impl LabSettings {
     /// Steps of all runs together, for progress.
     pub fn total_steps(&self) -> u32 {
         let english = 3 * self.ability_steps + 2 * self.neuron_steps;
-        let others = 4 * (2 * self.language_steps + self.neuron_steps);
+        let others = 4 * (2 * self.language_steps + self.language_neuron_steps);
         self.base_steps + english + others
     }
 
@@ -115,6 +134,7 @@ impl LabSettings {
             base_documents: self.base_steps * self.batch,
             general_documents: self.ability_steps.max(self.language_steps) * self.batch / 2,
             ability_documents: self.ability_steps * self.batch,
+            heldout_documents: self.heldout,
             base_language_weights: self.base_languages,
             base_ability_per_mille: self.base_ability,
             numbers: self.numbers,

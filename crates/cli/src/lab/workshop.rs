@@ -112,6 +112,11 @@ impl Workshop {
         });
         let positions = self.model.max_position_embeddings;
         let mixture = Mixture::new(sources.collect(), self.seed, self.model.vocab_size, positions)?;
+        let fresh = TrainConfig::default();
+        let (epsilon, beta2) = match run.start {
+            Some(_) => (self.settings.epsilon, self.settings.beta2),
+            None => (fresh.epsilon, fresh.beta2),
+        };
         let config = TrainConfig {
             steps: run.steps,
             sequences_per_step: self.settings.batch,
@@ -119,7 +124,9 @@ impl Workshop {
             warmup_steps: (run.steps / 20).max(5),
             schedule: Schedule::Cosine,
             seed: self.seed,
-            ..TrainConfig::default()
+            epsilon,
+            beta2,
+            ..fresh
         };
         let device = self.device.clone().autodiff();
         let model = match run.start {

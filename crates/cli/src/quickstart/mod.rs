@@ -66,6 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
             let provenance = Provenance {
                 command: &format!("maec quickstart --seeds {seed} --pack {}", folder.display()),
                 lambda: tuned.pack_lambda,
+                problems: args.problems,
                 recorded: &results.recorded(),
             };
             let id = write_pack(folder, &workshop, artefacts, tuned.recipe(), &provenance)

@@ -59,25 +59,26 @@ impl Tuned {
 }
 
 fn start() -> Parameters {
-    Parameters { alpha: 0.8, beta: 0.2, gamma: 1.0, eta: 1.0, k2: 0.8, lambda: 0.5 }
+    Parameters { alpha: 1.0, beta: 0.5, gamma: 1.0, eta: 1.0, k2: 0.8, lambda: 0.5 }
 }
 
-/// 24 candidates for MAEC: γ × k₂ × μ.
+/// 24 candidates for MAEC: β × γ × k₂. Of α, β and γ two are free, since γ·R(A) = γα(…) − γβ(…); α stays at 1.
+/// η stays at 1 as published, μ at 0.3.
 fn maec_candidates() -> Vec<MaecChoice> {
     let mut all = Vec::new();
-    for gamma in [0.75, 1.0, 1.25, 1.5] {
-        for k2 in [0.7, 0.8, 0.9] {
-            for mu in [0.3, 1.0] {
-                all.push(MaecChoice { parameters: Parameters { gamma, k2, ..start() }, mu });
+    for beta in [0.25, 0.5, 0.75, 1.0] {
+        for gamma in [0.6, 0.8, 1.0] {
+            for k2 in [0.7, 0.9] {
+                all.push(MaecChoice { parameters: Parameters { beta, gamma, k2, ..start() }, mu: 0.3 });
             }
         }
     }
     all
 }
 
-/// 24 candidates for a task vector: λ from 0.05 to 1.2.
+/// 24 candidates for a task vector: λ from 0.025 to 0.6, beyond which the perplexity limit is far away.
 fn lambda_candidates(mu: f64) -> Vec<MaecChoice> {
-    let lambda = |step: u32| f64::from(step) * 5.0 / 100.0;
+    let lambda = |step: u32| f64::from(step) * 25.0 / 1000.0;
     (1..=24)
         .map(|step| MaecChoice { parameters: Parameters { lambda: lambda(step), ..start() }, mu })
         .collect()
