@@ -5,7 +5,7 @@ use maec_tests::driver::WebGpu;
 use maec_tests::scenario::in_studio;
 use serde_json::json;
 
-use crate::page::{LONG, Page};
+use crate::page::{LONG, Page, selector};
 use crate::truth::Truth;
 
 #[test]
@@ -26,6 +26,24 @@ fn merges_to_the_native_bytes_and_evaluates_every_language() -> Result<()> {
         let selected = truth.selected(&truth.recipe)?;
         assert_eq!(page.merged::<usize>("data-selected").await?, selected.len());
         shows_all_languages(&page, &truth, 25).await
+    })
+}
+
+#[test]
+fn a_cancelled_run_changes_nothing_and_the_next_one_ends() -> Result<()> {
+    in_studio("cancels", WebGpu::Off, async |session| {
+        let page = Page::open(session, "", LONG).await?;
+        page.click("merge-evaluate").await?;
+        // Cancel where the work is long: in the evaluation.
+        session.wait_for("[data-testid=progress] [aria-valuenow]", LONG).await?;
+        page.click("cancel").await?;
+        session.wait_for("[data-testid=run][data-state=idle]", LONG).await?;
+        assert_eq!(page.text("toast").await?, "Cancelled. Nothing was changed.");
+        assert_eq!(page.attribute("results", "data-state").await?, "empty");
+        assert!(!page.has(&selector("merged")).await?, "a cancelled merge is shown");
+
+        page.choose("problems-25").await?;
+        page.merge_and_evaluate().await
     })
 }
 

@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::web::MODULES;
+use crate::web::{self, MODULES};
+use crate::{paths, setup};
 
 /// Prints every wasm module's size, raw and as brotli at quality 11, beside its budget; `false` when one is over.
 ///
@@ -26,6 +28,22 @@ pub fn size() -> Result<bool> {
         println!("{:<12} {bytes:>12} {compressed:>12} {:>12}{note}", module.what, module.budget);
     }
     Ok(within)
+}
+
+/// Builds the studio and times it in headless Chromium.
+///
+/// # Errors
+/// When it can't be built, or Chromium is missing.
+pub fn studio() -> Result<()> {
+    web::build(&setup::wasm_tools()?)?;
+    setup::browser()?;
+    let status = Command::new("cargo")
+        .args(["bench", "-p", "maec-tests", "--features", "browser", "--bench", "studio"])
+        .current_dir(paths::root())
+        .status()
+        .context("running cargo")?;
+    ensure!(status.success(), "the benchmark failed: see its output above");
+    Ok(())
 }
 
 /// Bytes of `input` after brotli with quality 11 and a 16 MiB window.

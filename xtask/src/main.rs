@@ -51,6 +51,8 @@ enum Command {
 enum Bench {
     /// Brotli sizes of the wasm in `dist/`, beside their budgets.
     Size,
+    /// Seconds until the page can be used, and of a first merge and evaluation, in headless Chromium.
+    Studio,
     /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
     Train,
 }
@@ -85,6 +87,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Test { gpu: true, .. } => check::gpu(),
         Command::Test { no_browser, .. } => check::all(!no_browser),
         Command::Bench { what: Bench::Size } => bench::size(),
+        Command::Bench { what: Bench::Studio } => bench::studio().map(|()| true),
         Command::Bench { what: Bench::Train } => peers::train().map(|()| true),
     }
 }
