@@ -70,7 +70,7 @@ pub enum RecipeError {
         value: f64,
     },
     /// A number is so large that it can only be a slip.
-    #[error("{name} is {value}: give a number between -{limit} and {limit}", limit = crate::Recipe::MAX_MAGNITUDE)]
+    #[error("{name} is {}: give a number between -{limit} and {limit}", short(*.value), limit = crate::Recipe::MAX_MAGNITUDE)]
     TooLarge {
         /// Which number: `gamma`, `the weight of es`, …
         name: String,
@@ -117,6 +117,11 @@ fn instead(suggestion: Option<&str>, known: &[&str]) -> String {
 /// A fraction as a percentage, to two places.
 fn percent(value: f64) -> f64 {
     (value * 1e4).round() / 1e2
+}
+
+/// A number without hundreds of digits.
+fn short(value: f64) -> String {
+    if value.abs() < 1e9 { value.to_string() } else { format!("{value:e}") }
 }
 
 /// Foreign text made fit for a message: one line, not too long.

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Numbers {
-    /// One token a digit: "12" is `1` `2`.
-    #[default]
+    /// One token a digit: "12" is `1` `2`. What is learned about them in one language hardly reaches the others.
     Digits,
     /// One token a number, 0 to 60.
+    #[default]
     Whole,
 }
 
@@ -89,7 +89,7 @@ impl Default for WorldConfig {
             test_problems: 600,
             base_language_weights: [400, 200, 200, 100, 100],
             base_ability_per_mille: 80,
-            numbers: Numbers::Digits,
+            numbers: Numbers::Whole,
         }
     }
 }

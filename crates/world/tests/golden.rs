@@ -43,6 +43,7 @@ fn small() -> WorldConfig {
         heldout_documents: 50,
         validation_problems: 60,
         test_problems: 100,
+        numbers: Numbers::Digits,
         ..WorldConfig::default()
     }
 }

@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = WorldConfig::default().base_ability_per_mille)]
     base_ability_per_mille: u32,
     /// How numbers become tokens.
-    #[arg(long, value_enum, default_value = "digits")]
+    #[arg(long, value_enum, default_value = "whole")]
     numbers: NumbersArg,
     /// Print world.json instead of a table.
     #[arg(long)]
