@@ -1,9 +1,11 @@
 //! Merge and evaluation on the CPU.
 
-use anyhow::{Context, Result};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
 use maec_tests::driver::WebGpu;
 use maec_tests::scenario::in_studio;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::page::{LONG, Page, selector};
 use crate::truth::Truth;
@@ -25,8 +27,55 @@ fn merges_to_the_native_bytes_and_evaluates_every_language() -> Result<()> {
         assert_eq!(page.merged::<u64>("data-evaluate-dispatches").await?, 0);
         let selected = truth.selected(&truth.recipe)?;
         assert_eq!(page.merged::<usize>("data-selected").await?, selected.len());
-        shows_all_languages(&page, &truth, 25).await
+        shows_all_languages(&page, &truth, 25).await?;
+        shows_the_companions_numbers(&page, &companion(25)?).await
     })
+}
+
+/// What `maec verify packs/demo --evaluate N` says.
+fn companion(n: u32) -> Result<Value> {
+    let program = xtask::paths::target().join("debug/maec");
+    ensure!(program.is_file(), "{} is missing: run `cargo build --workspace --bin maec`", program.display());
+    let output = Command::new(program)
+        .args(["verify", "packs/demo", "--json", "--evaluate", &n.to_string()])
+        .current_dir(xtask::paths::root())
+        .output()
+        .context("running maec")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).context("maec's JSON")
+}
+
+/// Perplexities within 1e-4, answers equal but for those that both logits leave open.
+async fn shows_the_companions_numbers(page: &Page<'_>, companion: &Value) -> Result<()> {
+    assert_eq!(page.merged::<String>("data-hash").await?, companion["merged_hash"].as_str().unwrap_or(""));
+    for (index, row) in ["Base", "Task vector", "MAEC"].iter().enumerate() {
+        let languages = companion["results"][index]["languages"].as_array().context("languages")?;
+        let cells = async |metric: &str, datum: &str| -> Result<Vec<f64>> {
+            let css = format!(
+                "[data-testid=results-table] tbody[data-metric={metric}] tr[data-row=\"{row}\"] td[data-{datum}]"
+            );
+            let css = json!(css);
+            page.value(&format!(
+                "return Array.from(document.querySelectorAll({css}), td => Number(td.dataset.{datum}))"
+            ))
+            .await
+        };
+        let (correct, perplexities) =
+            (cells("accuracy", "correct").await?, cells("perplexity", "value").await?);
+        for ((language, correct), perplexity) in languages.iter().zip(correct).zip(perplexities) {
+            let expected = |field: &str| language[field].as_f64().with_context(|| field.to_owned());
+            let open = language["close_calls"].as_array().context("close calls")?.len() as f64;
+            let name = &language["language"];
+            let answers = (correct - expected("correct")?).abs();
+            ensure!(answers <= open, "{row}, {name}: {correct} right answers, the companion {language}");
+            let ratio = perplexity / expected("perplexity")?;
+            ensure!(
+                (ratio - 1.0).abs() <= 1e-4,
+                "{row}, {name}: perplexity {perplexity}, the companion {language}"
+            );
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -64,9 +64,13 @@ pub fn all(browser: bool) -> Result<bool> {
         if let Some(tools) = &found.tools {
             web::build_wrong_engine(tools)?;
         }
-        // The whole workspace again, so that nothing is built anew with other features.
-        command(&["test", "--workspace", "--features", "maec-tests/browser", "--test", "browser"])
-            .count_tests()
+        // The whole workspace, so that nothing is built anew with other features.
+        let workspace = ["--workspace", "--features", "maec-tests/browser"];
+        let built = command(&["build"]).args(workspace).args(["--bin", "maec"]).check()?;
+        if built.failed > 0 {
+            return Ok(built);
+        }
+        command(&["test"]).args(workspace).args(["--test", "browser"]).count_tests()
     });
     Ok(checks.report())
 }

@@ -13,7 +13,7 @@ use crate::lab::{
 };
 use crate::output::{self, ReportFile};
 use crate::progress;
-use results::{Results, Row, SeedResults};
+use results::{MAEC, Results, Row, SeedResults};
 pub use tune::Tuned;
 
 /// Arguments of `maec quickstart`.
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         seeds.push(results);
     }
-    let results = Results { settings, tuned, seeds };
+    let results = Results::new(settings, tuned, seeds)?;
     if args.json {
         output::print_json(&results.without_samples())?
     } else {
@@ -125,7 +125,7 @@ fn evaluate(
         test("base", &artefacts.base)?,
         test("F-CPT_A", &artefacts.full_ability)?,
         test("F-TV", &task_vector)?,
-        test("MAEC", &maec)?,
+        test(MAEC, &maec)?,
         test("MAEC, k2 = 100 %", &unselected)?,
     ];
     bar.finish_and_clear();

@@ -8,6 +8,9 @@ use super::Tuned;
 use crate::lab::LabSettings;
 use crate::table;
 
+/// The row that the others are compared with.
+pub const MAEC: &str = "MAEC";
+
 /// One model's results.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -71,18 +74,35 @@ pub struct SeedResults {
     pub comparisons: Vec<Comparison>,
 }
 
+/// Compares MAEC with every other row over one or more seeds. The seeds' problems are about the same operand pairs,
+/// which stay the clusters; that the seeds themselves differ is not in the interval.
+fn compare(seeds: &[&[Row]]) -> Result<Vec<Comparison>> {
+    let models = seeds.first().copied().unwrap_or_default().iter().map(|row| row.report.model.as_str());
+    let row = |rows: &'_ [Row], model: &str| -> Result<Row> {
+        let found = rows.iter().find(|row| row.report.model == model);
+        found.cloned().with_context(|| format!("there is no row {model}"))
+    };
+    let rows = |model: &str| seeds.iter().map(|rows| row(rows, model)).collect::<Result<Vec<Row>>>();
+    let samples = |rows: &[Row]| rows.iter().flat_map(Row::other_samples).collect::<Vec<Sample>>();
+    let maec = rows(MAEC)?;
+    let mut comparisons = Vec::new();
+    for model in models.filter(|model| *model != MAEC) {
+        let other = rows(model)?;
+        let ratios =
+            maec.iter().zip(&other).map(|(maec, other)| maec.mean_perplexity / other.mean_perplexity);
+        comparisons.push(Comparison {
+            against: model.to_owned(),
+            difference: paired_difference(&samples(&maec), &samples(&other))?,
+            perplexity_ratio: ratios.sum::<f64>() / seeds.len() as f64,
+        });
+    }
+    Ok(comparisons)
+}
+
 impl SeedResults {
     /// Compares the rows with the one called `MAEC`.
     pub fn new(seed: u64, rows: Vec<Row>) -> Result<Self> {
-        let maec = rows.iter().find(|row| row.report.model == "MAEC").context("there is no row MAEC")?;
-        let mut comparisons = Vec::new();
-        for row in rows.iter().filter(|row| row.report.model != "MAEC") {
-            comparisons.push(Comparison {
-                against: row.report.model.clone(),
-                difference: paired_difference(&maec.other_samples(), &row.other_samples())?,
-                perplexity_ratio: maec.mean_perplexity / row.mean_perplexity,
-            });
-        }
+        let comparisons = compare(&[&rows])?;
         Ok(Self { seed, rows, comparisons })
     }
 
@@ -102,9 +122,18 @@ pub struct Results {
     pub tuned: Tuned,
     /// One for each seed.
     pub seeds: Vec<SeedResults>,
+    /// MAEC against each other row over all seeds; empty where there is one seed.
+    pub together: Vec<Comparison>,
 }
 
 impl Results {
+    /// Compares over all seeds.
+    pub fn new(settings: LabSettings, tuned: Tuned, seeds: Vec<SeedResults>) -> Result<Self> {
+        let rows: Vec<&[Row]> = seeds.iter().map(|seed| seed.rows.as_slice()).collect();
+        let together = if rows.len() > 1 { compare(&rows)? } else { Vec::new() };
+        Ok(Self { settings, tuned, seeds, together })
+    }
+
     /// The same without the answers' texts.
     pub fn without_samples(&self) -> Self {
         let mut results = self.clone();
@@ -114,9 +143,13 @@ impl Results {
         results
     }
 
-    /// The table, one block a seed.
+    /// The table, one block a seed, and the comparisons over all of them.
     pub fn table(&self) -> String {
-        self.seeds.iter().map(Self::block).collect::<Vec<_>>().join("\n\n")
+        let mut blocks: Vec<String> = self.seeds.iter().map(Self::block).collect();
+        if !self.together.is_empty() {
+            blocks.push(format!("All {} seeds together\n{}", self.seeds.len(), lines(&self.together)));
+        }
+        blocks.join("\n\n")
     }
 
     fn block(seed: &SeedResults) -> String {
@@ -133,19 +166,29 @@ impl Results {
         for row in &seed.rows {
             table.add_row(row.cells());
         }
-        let lines = seed.comparisons.iter().map(|c| {
-            let d = &c.difference;
-            let points = |share: f64| format!("{:+.1}", share * 100.0);
-            format!(
-                "MAEC − {}: {} points outside English [{}, {}] (paired, {} problems in {} operand pairs); perplexity × {:.3}",
-                c.against, points(d.mean), points(d.low), points(d.high), d.n, d.clusters, c.perplexity_ratio
-            )
-        });
-        let lines: Vec<String> = lines.collect();
         format!(
             "Seed {}: accuracy on {n} test problems a language, held-out perplexity\n{table}\n{}",
             seed.seed,
-            lines.join("\n")
+            lines(&seed.comparisons)
         )
     }
+}
+
+/// One line a comparison.
+fn lines(comparisons: &[Comparison]) -> String {
+    let line = |c: &Comparison| {
+        let d = &c.difference;
+        let points = |share: f64| format!("{:+.1}", share * 100.0);
+        format!(
+            "MAEC − {}: {} points outside English [{}, {}] (paired, {} problems in {} operand pairs); perplexity × {:.3}",
+            c.against,
+            points(d.mean),
+            points(d.low),
+            points(d.high),
+            d.n,
+            d.clusters,
+            c.perplexity_ratio
+        )
+    };
+    comparisons.iter().map(line).collect::<Vec<_>>().join("\n")
 }

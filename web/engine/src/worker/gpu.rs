@@ -2,28 +2,25 @@
 
 mod watch;
 
-use std::rc::Rc;
-
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
-use maec_protocol::{Backend, FromEngine, RequestId};
+use maec_protocol::Backend;
 
-use super::{Inbox, scope, serve};
+use super::{Processor, serve};
 use crate::checks::check_kernels;
-use crate::{Failure, Host, Started};
+use crate::{Failure, Started};
 use watch::Watch;
 
 struct Gpu {
-    inbox: Rc<Inbox>,
     watch: Watch,
 }
 
 /// Puts the GPU engine into this worker.
 pub fn run() {
-    serve(|inbox| Gpu { watch: Watch::install(inbox.clone()), inbox });
+    serve(|inbox| Gpu { watch: Watch::install(inbox.clone()) });
 }
 
-impl Host for Gpu {
+impl Processor for Gpu {
     const GPU: bool = true;
 
     async fn start(&self, allow_software: bool) -> Result<Started, Failure> {
@@ -45,32 +42,8 @@ impl Host for Gpu {
         Ok(Started { device, backend })
     }
 
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, String> {
-        scope::fetch(url).await
-    }
-
-    async fn pause(&self) {
-        scope::pause().await;
-    }
-
-    fn is_cancelled(&self, id: RequestId) -> bool {
-        self.inbox.is_cancelled(id)
-    }
-
-    fn post(&self, message: &FromEngine, files: Vec<Vec<u8>>) {
-        scope::post(message, files);
-    }
-
-    fn now(&self) -> f64 {
-        scope::now()
-    }
-
     fn dispatches(&self) -> u64 {
         self.watch.dispatches()
-    }
-
-    fn lost(&self, reason: &str) {
-        scope::fail(&format!("the GPU was lost: {reason}"));
     }
 }
 

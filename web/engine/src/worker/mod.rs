@@ -10,17 +10,72 @@ pub mod gpu;
 
 use std::rc::Rc;
 
-use maec_protocol::{FromEngine, Reply};
+use maec_protocol::{FromEngine, Reply, RequestId};
 use wasm_bindgen_futures::spawn_local;
 
-use crate::{Engine, Host};
+use crate::{Engine, Failure, Host, Started};
 use inbox::Inbox;
 
+/// What the two workers do each in its own way.
+trait Processor {
+    /// As [`Host::GPU`].
+    const GPU: bool;
+
+    /// As [`Host::start`].
+    async fn start(&self, allow_software: bool) -> Result<Started, Failure>;
+
+    /// As [`Host::dispatches`].
+    fn dispatches(&self) -> u64;
+}
+
+/// A worker as a host.
+struct Worker<P> {
+    inbox: Rc<Inbox>,
+    processor: P,
+}
+
+impl<P: Processor> Host for Worker<P> {
+    const GPU: bool = P::GPU;
+
+    async fn start(&self, allow_software: bool) -> Result<Started, Failure> {
+        self.processor.start(allow_software).await
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, String> {
+        scope::fetch(url).await
+    }
+
+    async fn pause(&self) {
+        scope::pause().await;
+    }
+
+    fn is_cancelled(&self, id: RequestId) -> bool {
+        self.inbox.is_cancelled(id)
+    }
+
+    fn post(&self, message: &FromEngine, files: Vec<Vec<u8>>) {
+        scope::post(message, files);
+    }
+
+    fn now(&self) -> f64 {
+        scope::now()
+    }
+
+    fn dispatches(&self) -> u64 {
+        self.processor.dispatches()
+    }
+
+    fn lost(&self, reason: &str) {
+        scope::fail(&format!("the device was lost: {reason}"));
+    }
+}
+
 /// Listens, says so, and answers requests one after the other for ever.
-fn serve<H: Host + 'static>(host: impl FnOnce(Rc<Inbox>) -> H) {
+fn serve<P: Processor + 'static>(processor: impl FnOnce(&Rc<Inbox>) -> P) {
     console_error_panic_hook::set_once();
     let inbox = Inbox::listen();
-    let mut engine = Engine::new(host(inbox.clone()));
+    let processor = processor(&inbox);
+    let mut engine = Engine::new(Worker { inbox: inbox.clone(), processor });
     scope::post(&FromEngine { id: 0, body: Reply::Loaded }, Vec::new());
     spawn_local(async move {
         loop {
