@@ -11,13 +11,51 @@ pub enum Error {
         /// The path that was asked for.
         path: String,
     },
-    /// The operating system refused to read or write.
-    #[error("cannot access `{path}`: {source}")]
+    /// The operating system refused to read.
+    #[error("cannot read `{path}`: {source}; check the path and its permissions")]
     Io {
         /// The path in question.
         path: String,
         /// What the operating system said.
         source: std::io::Error,
+    },
+    /// The operating system refused to write.
+    #[error("cannot write `{path}`: {source}; check permissions and free space, or choose another output")]
+    Write {
+        /// The output that was asked for.
+        path: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// An output in a folder that does not exist.
+    #[error(
+        "cannot write `{path}`: the folder `{parent}` does not exist; create it or choose another output"
+    )]
+    NoParent {
+        /// The output that was asked for.
+        path: String,
+        /// The folder it was to stand in.
+        parent: String,
+    },
+    /// An output whose name something has that is no file and must not be replaced by one.
+    #[error("cannot write `{path}`: it is {what}; choose another output")]
+    NotAFile {
+        /// The output that was asked for.
+        path: String,
+        /// What it is: `a folder`, …
+        what: &'static str,
+    },
+    /// An output that is being written.
+    #[error("cannot write `{path}`: another process is writing it: wait for it or choose another output")]
+    Busy {
+        /// The output that was asked for.
+        path: String,
+    },
+    /// The place of unfinished output, taken by something that maec did not put there.
+    #[error("`{path}` is where maec keeps unfinished output and was not made by it; remove or rename it")]
+    ForeignTemporary {
+        /// The file or folder in the way.
+        path: String,
     },
     /// A read past the end: the file is shorter than it says.
     #[error("`{name}` ends after {len} bytes, before the data it promises; copy or download it again")]
@@ -262,7 +300,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// An error of the operating system about `path`; a missing file becomes [`Error::Missing`].
+    /// An error of the operating system about reading `path`; a missing file becomes [`Error::Missing`].
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Self {
         let path = path.display().to_string();
@@ -270,5 +308,20 @@ impl Error {
             std::io::ErrorKind::NotFound => Self::Missing { path },
             _ => Self::Io { path, source },
         }
+    }
+
+    /// An error of the operating system about writing `path`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn write(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::Write { path: path.display().to_string(), source }
+    }
+
+    /// As [`Error::write`], where the folder `parent` that it is to stand in may be missing.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn create(path: &std::path::Path, parent: &std::path::Path, source: std::io::Error) -> Self {
+        if parent.exists() {
+            return Self::write(path, source);
+        }
+        Self::NoParent { path: path.display().to_string(), parent: parent.display().to_string() }
     }
 }

@@ -55,6 +55,18 @@ pub enum RecipeError {
         /// All words that are allowed.
         allowed: Vec<&'static str>,
     },
+    /// A key of a number holds something else.
+    #[error("{key} is {}{}: {}", given(.value), at(*.line), number(*.suggestion))]
+    NotANumber {
+        /// The key.
+        key: &'static str,
+        /// The value as written.
+        value: String,
+        /// The line, counted from 1, where the format has lines.
+        line: Option<u64>,
+        /// The number that was probably meant.
+        suggestion: Option<f64>,
+    },
     /// k₂ is not a fraction.
     #[error("k2 is {value} ({} %): give a fraction between 0 and 1, for example 0.8", percent(*.value))]
     K2OutOfRange {
@@ -112,6 +124,16 @@ fn instead(suggestion: Option<&str>, known: &[&str]) -> String {
             format!("give {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "))
         }
     }
+}
+
+/// A value as written.
+fn given(value: &str) -> String {
+    if value.is_empty() { "empty".into() } else { format!("`{value}`") }
+}
+
+/// The number to write.
+fn number(suggestion: Option<f64>) -> String {
+    suggestion.map_or_else(|| "give a number, for example 0.8".into(), |number| format!("write {number}"))
 }
 
 /// A fraction as a percentage, to two places.

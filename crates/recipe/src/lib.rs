@@ -22,6 +22,7 @@ mod error;
 mod experiment;
 pub mod glob;
 pub mod link;
+mod number;
 mod recipe;
 mod schema;
 mod text;

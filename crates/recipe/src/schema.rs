@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::RecipeError;
 use crate::error::shown;
+use crate::{RecipeError, number};
 
 /// A map of the recipe and the keys it can have.
 struct Section {
@@ -21,7 +21,7 @@ struct Key {
 
 /// What a key holds.
 enum Kind {
-    /// Anything: checked elsewhere.
+    /// Anything: checked elsewhere, numbers in [`number`].
     Plain,
     /// One of these words.
     Word(&'static [&'static str]),
@@ -92,10 +92,23 @@ static RECIPE: Section = Section {
     ],
 };
 
-/// Why a text is not a recipe: `tree` is what it says (if it is YAML or JSON at all), `line` and `message` are where
+/// Where the typed parser stopped.
+#[derive(Clone, Copy)]
+pub(crate) struct Stop {
+    /// The line, counted from 1.
+    pub(crate) line: Option<u64>,
+    /// The byte in the whole text.
+    pub(crate) offset: Option<usize>,
+}
+
+/// Why a text is not a recipe: `tree` is what it says (if it is YAML or JSON at all), `stop` and `message` are where
 /// and why the typed parser stopped.
-pub(crate) fn explain(tree: Option<&Value>, line: Option<u64>, message: &str) -> RecipeError {
-    let malformed = || RecipeError::Malformed { line, message: shown(message) };
+pub(crate) fn explain(text: &str, tree: Option<&Value>, stop: Stop, message: &str) -> RecipeError {
+    let line = stop.line;
+    let malformed = || {
+        let of_number = stop.offset.and_then(|offset| number::explain(text, offset, line));
+        of_number.unwrap_or_else(|| RecipeError::Malformed { line, message: shown(message) })
+    };
     let Some(tree) = tree else { return malformed() };
     if let Some(version) = tree.get("version").and_then(Value::as_u64)
         && version != u64::from(crate::Recipe::VERSION)

@@ -132,15 +132,50 @@ fn values_are_checked() {
 #[test]
 fn wrong_types_and_broken_text_are_named_with_their_line() {
     assert_eq!(
-        refused("0.45", "\"much\""),
-        "the recipe cannot be read (line 8): invalid type: string \"much\", expected f64"
+        refused("\"world/base\"", "[\"much\"]"),
+        "the recipe cannot be read (line 4): invalid type: sequence, expected a string"
     );
-    assert!(refused("0.45", "1e999").starts_with("the recipe cannot be read (line 8): number out of range"));
     assert!(refused("\"k2\": 0.8}", "").starts_with("the recipe cannot be read (line 12)"));
     assert!(refused("\"k2\": 0.8", "\"alpha\": 0.8").contains("duplicate field `alpha`"));
     for text in ["", "[]", "null", "{", "\u{0}", "{}"] {
         assert!(Recipe::from_json(text).is_err(), "{text:?}");
     }
+}
+
+#[test]
+fn what_is_no_number_is_named_with_its_key() {
+    for (key, value) in [("alpha", 0.8), ("beta", 0.2), ("gamma", 1.5), ("k2", 0.8)] {
+        let key_and_value = format!("\"{key}\": {value}");
+        let given = |value: &str| refused(&key_and_value, &format!("\"{key}\": {value}"));
+        for percent in ["\"55%\"", "\"55 %\"", "55%", "55 %"] {
+            let shown = percent.trim_matches('"');
+            assert_eq!(given(percent), format!("{key} is `{shown}` (line 11): write 0.55"));
+        }
+        assert_eq!(given("\"0.5\""), format!("{key} is `0.5` (line 11): write 0.5"));
+        for value in ["\"much\"", "null", "true", "[1]", "{}", "1e999", "lots"] {
+            let shown = value.trim_matches('"');
+            let expected = format!("{key} is `{shown}` (line 11): give a number, for example 0.8");
+            assert_eq!(given(value), expected);
+        }
+        // Only what the parser stopped at is blamed.
+        for text in ["0.5 \"", "0.5,}", "0.5, x"] {
+            assert!(given(text).starts_with("the recipe cannot be read (line 11): "), "{text}");
+        }
+    }
+    for percent in ["\"140%\"", "\"140 %\"", "140%", "140 %"] {
+        let bad = JSON.replace("\"k2\": 0.8", &format!("\"k2\": {percent}"));
+        let one_line = bad.replace('\n', " ");
+        for bad in [bad, one_line] {
+            assert_eq!(Recipe::from_json(&bad), Err(RecipeError::K2OutOfRange { value: 1.4 }), "{percent}");
+        }
+    }
+    assert_eq!(refused("0.45", "\"much\""), "weight is `much` (line 8): give a number, for example 0.8");
+    assert_eq!(refused("0.36", "\"36 %\""), "weight is `36 %` (line 9): write 0.36");
+    assert_eq!(refused("world/es\", \"weight\": 0.45", "ωé\", \"weight\": \"x\"")[..6], *"weight");
+    assert_eq!(refused("\"version\": 1", "\"version\": \"1\""), "version is `1` (line 2): write 1");
+    assert_eq!(refused("\"version\": 1", "\"version\": 1.5"), "version is `1.5` (line 2): write 1");
+    let long = refused("\"k2\": 0.8", &format!("\"k2\": \"{}\"", "x".repeat(10_000)));
+    assert!(long.len() < 400, "{long}");
 }
 
 #[test]

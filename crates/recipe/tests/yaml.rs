@@ -68,9 +68,48 @@ fn errors_name_the_line() {
         "k2 is 1.4 (140 %): give a fraction between 0 and 1, for example 0.8"
     );
     assert_eq!(refused("gamma: 1.5", "gamma: .nan"), "gamma is NaN: give a finite number");
-    assert_eq!(refused("0.45", "lots"), "the recipe cannot be read (line 7): invalid floating point");
     assert!(refused("{model: world/l0}", "[").starts_with("the recipe cannot be read (line 5): "));
-    assert!(refused("version: 1", "version: 'one'").starts_with("the recipe cannot be read (line 1): "));
+    assert!(
+        refused("base_model: world/base", "base_model: [x]")
+            .starts_with("the recipe cannot be read (line 3)")
+    );
+}
+
+#[test]
+fn what_is_no_number_is_named_with_its_key() {
+    for key in ["alpha: 0.8", "beta: 0.2", "gamma: 1.5", "eta: 1.0", "k2: 0.8"] {
+        let name = key.split(':').next().unwrap();
+        let given = |value: &str| refused(key, &format!("{name}: {value}"));
+        for percent in ["55%", "55 %", "\"55 %\"", "'55%'"] {
+            let shown = percent.trim_matches(['"', '\'']);
+            assert_eq!(given(percent), format!("{name} is `{shown}` (line 9): write 0.55"));
+        }
+        for value in ["much", "~", "true", "[1]", "{a: 1}", "0x10", "1e999", "!!str 1", "80%%"] {
+            let expected = format!("{name} is `{value}` (line 9): give a number, for example 0.8");
+            assert_eq!(given(value), expected);
+        }
+        assert_eq!(given(""), format!("{name} is empty (line 9): give a number, for example 0.8"));
+    }
+    for percent in ["140%", "140 %", "\"140 %\"", "1,4"] {
+        // In braces a comma ends the value.
+        let yaml =
+            YAML.replace("{alpha: 0.8, beta: 0.2, gamma: 1.5, eta: 1.0, k2: 0.8}", "\n  k2: 0.8 # all");
+        let error = Recipe::from_yaml(&yaml.replace("k2: 0.8", &format!("k2: {percent}"))).unwrap_err();
+        assert_eq!(error, RecipeError::K2OutOfRange { value: 1.4 }, "{percent}");
+        let error = Recipe::from_yaml(&yaml.replace("k2: 0.8", &format!("k2:\n    {percent}"))).unwrap_err();
+        assert_eq!(error, RecipeError::K2OutOfRange { value: 1.4 }, "{percent}");
+    }
+    assert_eq!(refused("gamma: 1.5", "gamma: 140%"), "gamma is `140%` (line 9): write 1.4");
+    assert_eq!(refused("0.45", "much"), "weight is `much` (line 7): give a number, for example 0.8");
+    assert_eq!(
+        refused("world/es, weight: 0.45", "ωé, weight: 45 %"),
+        "weight is `45 %` (line 7): write 0.45"
+    );
+    assert_eq!(refused("version: 1", "version: 'one'"), "version is `one` (line 1): write 1");
+    assert_eq!(refused("version: 1", "version: 1.5"), "version is `1.5` (line 1): write 1");
+    // Quoted numbers are numbers in YAML, so it is not they that are wrong here.
+    let quoted = refused("eta: 1.0, k2: 0.8", "eta: '1.0', k2: 80%");
+    assert_eq!(quoted, "k2 is `80%` (line 9): write 0.8");
 }
 
 #[test]

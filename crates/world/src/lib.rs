@@ -22,6 +22,8 @@ mod manifest;
 mod operands;
 mod story;
 mod tokenizer;
+#[cfg(feature = "fs")]
+mod unfinished;
 mod world;
 #[cfg(feature = "fs")]
 mod write;

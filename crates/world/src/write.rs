@@ -1,5 +1,6 @@
 //! Writing a world to a folder: all of it or nothing.
 
+use crate::unfinished::Unfinished;
 use crate::{Manifest, Part, World};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -20,10 +21,25 @@ pub enum WriteError {
         /// The path.
         path: PathBuf,
     },
+    /// The folder is being written.
+    #[error("cannot write {}: another process is writing it: wait for it or choose another folder", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The place of the unfinished folder is taken by something that was not put there by [`write()`].
+    #[error("{} is where an unfinished world is kept and is none: remove or rename it", path.display())]
+    Foreign {
+        /// The file or folder in the way.
+        path: PathBuf,
+    },
     /// The file system refused.
-    #[error("cannot write {}: {source}; check the folder's permissions and free space", path.display())]
+    #[error(
+        "cannot write {}: {source}; check permissions and free space, or choose another folder",
+        path.display()
+    )]
     Io {
-        /// The file or folder.
+        /// The file or folder that was to be written.
         path: PathBuf,
         /// The reason.
         source: io::Error,
@@ -32,7 +48,7 @@ pub enum WriteError {
 
 /// Writes `world` as the new folder `dir` (absent or empty) and returns what `world.json` says of it.
 ///
-/// The files are written to the sibling `<dir>.tmp`, which replaces `dir` when all are complete and is removed when
+/// The files are written to the sibling `<dir>.maec.tmp`, which replaces `dir` when all are complete and is removed when
 /// anything fails.
 ///
 /// # Errors
@@ -44,12 +60,10 @@ pub fn write(world: &World, dir: &Path) -> Result<Manifest, WriteError> {
     let unfinished = Unfinished::beside(dir)?;
     let mut files = Vec::new();
     for part in Part::all() {
-        let path = unfinished.path.join(part.path());
-        create_parents(&path)?;
-        files.push(create(&path, |out| world.put(part, out))?);
+        files.push(create(&unfinished, dir, &part.path(), |out| world.put(part, out))?);
     }
     let manifest = world.manifest_of(files);
-    create(&unfinished.path.join("world.json"), |out| {
+    create(&unfinished, dir, "world.json", |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest)?;
         out.write_all(b"\n")
     })?;
@@ -57,56 +71,23 @@ pub fn write(world: &World, dir: &Path) -> Result<Manifest, WriteError> {
     Ok(manifest)
 }
 
-/// A folder that removes itself unless it is finished.
-struct Unfinished {
-    path: PathBuf,
-}
-
-impl Unfinished {
-    /// An empty `<dir>.tmp`; one that an interrupted run left behind is replaced.
-    fn beside(dir: &Path) -> Result<Self, WriteError> {
-        let Some(name) = dir.file_name() else { return Err(WriteError::NoName { path: dir.to_owned() }) };
-        let mut name = name.to_owned();
-        name.push(".tmp");
-        let path = dir.with_file_name(name);
-        match fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(WriteError::Io { path, source });
-            }
-            _ => {}
-        }
-        fs::create_dir_all(&path).map_err(|source| WriteError::Io { path: path.clone(), source })?;
-        Ok(Self { path })
-    }
-
-    /// Gives the folder its name.
-    fn finish(self, dir: &Path) -> Result<(), WriteError> {
-        // On some systems a folder cannot be renamed over an empty one.
-        let _ = fs::remove_dir(dir);
-        fs::rename(&self.path, dir).map_err(|source| WriteError::Io { path: dir.to_owned(), source })
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Renamed when finished, so there is nothing to remove then; and nothing to be done where removing fails.
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
-/// Creates the folder of the file `path`.
-fn create_parents(path: &Path) -> Result<(), WriteError> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    fs::create_dir_all(parent).map_err(|source| WriteError::Io { path: parent.to_owned(), source })
-}
-
-/// Creates the file `path`, fills it and flushes it to the disk.
-fn create<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> Result<T, WriteError> {
+/// Creates a file of the world in the unfinished folder, fills it and flushes it to the disk; an error names its place
+/// in `dir`.
+fn create<T>(
+    unfinished: &Unfinished,
+    dir: &Path,
+    name: &str,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
+) -> Result<T, WriteError> {
     let attempt = || {
+        let path = unfinished.path.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
         let mut out = BufWriter::new(File::create(path)?);
         let filled = fill(&mut out)?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         Ok(filled)
     };
-    attempt().map_err(|source| WriteError::Io { path: path.to_owned(), source })
+    attempt().map_err(|source| WriteError::Io { path: dir.join(name), source })
 }

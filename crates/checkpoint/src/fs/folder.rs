@@ -1,0 +1,149 @@
+//! A folder that appears whole or not at all.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::FileSink;
+use super::beside::{UNFINISHED, is_empty_folder, open_locked, parent, sibling, sync_parent};
+use crate::{ByteSink, Error};
+
+/// The file by which an unfinished folder is known to be ours; locked while someone fills the folder.
+const MARKER: &str = ".maec-unfinished";
+
+/// What a replaced folder's name ends with until it is removed.
+const OLD: &str = ".maec-old.tmp";
+
+/// A folder filled beside its final name (`NAME.maec.tmp`) and renamed when finished; dropped before that, it leaves
+/// nothing.
+#[derive(Debug)]
+pub struct AtomicFolder {
+    /// The path that was asked for, for messages.
+    shown: PathBuf,
+    path: PathBuf,
+    temporary: PathBuf,
+    marker: Option<File>,
+}
+
+impl AtomicFolder {
+    /// Begins a folder. One that exists is replaced when finished if it is empty or `replaceable` says so of it;
+    /// otherwise fails with [`Error::WontReplace`] at once. Fails too with [`Error::Busy`] while another process
+    /// writes it, [`Error::ForeignTemporary`], [`Error::NoParent`] or [`Error::Write`].
+    pub fn create(path: &Path, replaceable: impl Fn(&Path) -> bool) -> Result<Self, Error> {
+        let shown = path.to_owned();
+        let path = match path.exists() {
+            true => fs::canonicalize(path).map_err(|e| Error::write(&shown, e))?,
+            false => path.to_owned(),
+        };
+        let temporary = sibling(&path, UNFINISHED);
+        let marker = Some(begin(&temporary, &shown, &path)?);
+        let folder = Self { shown, path, temporary, marker };
+        folder.check(|path| is_empty_folder(path) || path.is_dir() && replaceable(path))?;
+        Ok(folder)
+    }
+
+    /// Puts right what a crash left, and checks that the folder may be replaced.
+    fn check(&self, replaceable: impl Fn(&Path) -> bool) -> Result<(), Error> {
+        let old = sibling(&self.path, OLD);
+        // A crash between the two renames of an earlier run left the old folder beside its name.
+        if old.exists() {
+            if !replaceable(&old) {
+                return Err(foreign(&old));
+            }
+            let exists = self.path.exists();
+            let recovered = if exists { fs::remove_dir_all(&old) } else { fs::rename(&old, &self.path) };
+            recovered.map_err(|e| Error::write(&self.shown, e))?;
+        }
+        let is_there = fs::symlink_metadata(&self.path).is_ok();
+        if is_there && !replaceable(&self.path) {
+            return Err(Error::WontReplace { path: self.shown.display().to_string() });
+        }
+        Ok(())
+    }
+
+    /// Begins a file in the folder; `name` may contain `/`.
+    pub fn sink(&self, name: &str) -> Result<FileSink, Error> {
+        let (path, shown) = (self.temporary.join(name), self.shown.join(name));
+        fs::create_dir_all(parent(&path)).map_err(|e| Error::write(&shown, e))?;
+        FileSink::begin(&path, shown)
+    }
+
+    /// Writes a whole file into the folder.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let mut sink = self.sink(name)?;
+        sink.write_all(bytes)?;
+        Box::new(sink).finish()
+    }
+
+    /// Makes the folder visible under its name.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.replace().map_err(|e| Error::write(&self.shown, e))
+    }
+
+    fn replace(&mut self) -> io::Result<()> {
+        fs::remove_file(self.temporary.join(MARKER))?;
+        // Some systems rename no folder with an open file in it.
+        self.marker = None;
+        let old = sibling(&self.path, OLD);
+        let replaces = self.path.exists();
+        if replaces {
+            fs::rename(&self.path, &old)?;
+        }
+        if let Err(e) = fs::rename(&self.temporary, &self.path) {
+            if replaces {
+                let _ = fs::rename(&old, &self.path);
+            }
+            return Err(e);
+        }
+        self.temporary.clear();
+        sync_parent(&self.path);
+        if replaces {
+            fs::remove_dir_all(&old)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for AtomicFolder {
+    fn drop(&mut self) {
+        if !self.temporary.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.temporary);
+        }
+    }
+}
+
+/// Makes the folder `temporary` with nothing in it but the marker, and returns that. A folder that is there must be
+/// empty or have the marker.
+fn begin(temporary: &Path, shown: &Path, path: &Path) -> Result<File, Error> {
+    let marker = temporary.join(MARKER);
+    match fs::create_dir(temporary) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            let is_folder = fs::symlink_metadata(temporary).is_ok_and(|metadata| metadata.is_dir());
+            if !is_folder || !(marker.is_file() || is_empty_folder(temporary)) {
+                return Err(foreign(temporary));
+            }
+        }
+        made => made.map_err(|e| Error::create(shown, parent(path), e))?,
+    }
+    let file = open_locked(&marker).map_err(|e| Error::write(shown, e))?;
+    let file = file.ok_or_else(|| Error::Busy { path: shown.display().to_string() })?;
+    clear(temporary).map_err(|e| Error::write(shown, e))?;
+    Ok(file)
+}
+
+/// Removes what a run that was killed left in its folder, all but the marker.
+fn clear(temporary: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(temporary)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else if entry.file_name() != MARKER {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn foreign(path: &Path) -> Error {
+    Error::ForeignTemporary { path: path.display().to_string() }
+}
