@@ -29,9 +29,9 @@ pub use folder::{ModelFiles, ModelFolder, open_weights, write_model_folder};
 #[cfg(not(target_arch = "wasm32"))]
 pub use fs::{AtomicFolder, FileSink, FileSource, read_file, write_file};
 pub use hash::{ModelHasher, fingerprint, model_hash, sha256_hex};
-#[cfg(not(target_arch = "wasm32"))]
-pub use pack::write_pack;
 pub use pack::{DeltaRole, Manifest, Pack, PackDelta, PackFile, PackLanguage};
+#[cfg(not(target_arch = "wasm32"))]
+pub use pack::{is_pack, write_pack};
 pub use reader::SafetensorsReader;
 pub use safetensors::Dtype;
 pub use sink::{ByteSink, MemorySink};

@@ -1,6 +1,6 @@
 //! The command line as typed: the commands, and the groups of arguments that several of them share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -72,6 +72,13 @@ pub struct DataArgs {
     pub tokenizer: Option<PathBuf>,
 }
 
+impl DataArgs {
+    /// Files and folders that are read.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.corpora.iter().map(|corpus| corpus.path.as_path()).chain(self.tokenizer.as_deref())
+    }
+}
+
 /// AdamW and the loop around it.
 #[derive(Debug, Args)]
 pub struct LoopArgs {
@@ -90,6 +97,12 @@ pub struct LoopArgs {
     /// Largest norm of the gradient; 0 does not clip.
     #[arg(long, default_value_t = 1.0)]
     pub clip: f64,
+    /// AdamW's β₂.
+    #[arg(long, default_value_t = 0.95)]
+    pub beta2: f64,
+    /// AdamW's ε.
+    #[arg(long, default_value_t = 1e-8)]
+    pub epsilon: f64,
     /// Seed of the data's order and of fresh weights.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -110,7 +123,9 @@ impl LoopArgs {
                 ScheduleArg::Cosine => Schedule::Cosine,
             },
             weight_decay,
-            clip_norm: (self.clip > 0.0).then_some(self.clip),
+            clip_norm: (self.clip != 0.0).then_some(self.clip),
+            beta2: self.beta2,
+            epsilon: self.epsilon,
             seed: self.seed,
             ..TrainConfig::default()
         }

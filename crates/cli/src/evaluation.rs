@@ -104,7 +104,10 @@ pub fn tables(models: &[ModelReport]) -> String {
     if let (Some(low), Some(high)) = (n.iter().min(), n.iter().max()) {
         let n = if low == high { low.to_string() } else { format!("{low}–{high}") };
         parts.push(format!("Accuracy in %, with its 95 % interval; n = {n} problems a language"));
-        let others = |report: &ModelReport| format!("{:.1}", report.accuracy_without("en").rate() * 100.0);
+        let others = |report: &ModelReport| match report.accuracy_without("en") {
+            Accuracy { n: 0, .. } => "–".into(),
+            others => table::percent(others.rate()),
+        };
         parts.push(grid(models, "all but en", &|it| it.accuracy.map(shown), &others));
     }
     if first.languages.iter().any(|report| report.perplexity.is_some()) {

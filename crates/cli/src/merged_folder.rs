@@ -144,7 +144,8 @@ fn card(report: &Report) -> String {
     }
     line(format_args!("| **merged** | this one | `{}` |", report.output_hash));
     line(format_args!(
-        "\n`{RECIPE}` says it exactly; `maec merge {RECIPE}` makes it again from the same models."
+        "\n`{RECIPE}` says it exactly. `maec merge {RECIPE} --models FOLDER --out merged` makes it again, where FOLDER is\n\
+         the one that the models' names start from."
     ));
     card
 }

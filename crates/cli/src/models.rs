@@ -81,6 +81,7 @@ pub fn check_finite(weights: &dyn Weights) -> Result<(), Error> {
 pub struct Models {
     folder: PathBuf,
     packs: BTreeMap<PathBuf, Arc<Pack>>,
+    opened: Vec<PathBuf>,
 }
 
 /// Where a name leads.
@@ -93,7 +94,7 @@ enum Place {
 impl Models {
     /// Names are relative to `folder`, and the entries of the pack that it may be.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), packs: BTreeMap::new() }
+        Self { folder: folder.to_owned(), packs: BTreeMap::new(), opened: Vec::new() }
     }
 
     /// A model that stands on its own.
@@ -135,7 +136,20 @@ impl Models {
         }
     }
 
+    /// Files and folders opened so far, none of which an output may overwrite.
+    pub fn opened(&self) -> impl Iterator<Item = &Path> {
+        self.opened.iter().chain(self.packs.keys()).map(PathBuf::as_path)
+    }
+
     fn find(&mut self, name: &str) -> Result<Place> {
+        let place = self.look_up(name)?;
+        if let Place::Folder(path) | Place::File(path) = &place {
+            self.opened.push(path.clone());
+        }
+        Ok(place)
+    }
+
+    fn look_up(&mut self, name: &str) -> Result<Place> {
         if let Some(pack) = self.pack(&self.folder.clone())?
             && has_entry(&pack, name)
         {

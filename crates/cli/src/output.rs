@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use maec_checkpoint::{ByteSink, FileSink};
 use serde::Serialize;
+
+use crate::failure::usage;
 
 /// Writes a line to standard output. A closed pipe comes back as an error, which ends the program quietly.
 pub fn print(text: impl Display) -> Result<()> {
@@ -17,6 +19,28 @@ pub fn print(text: impl Display) -> Result<()> {
 /// Writes a value to standard output as JSON over several lines.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(serde_json::to_string_pretty(value)?)
+}
+
+/// Fails where an output is one of the inputs, stands in one, or has one in it: writing it would lose the input.
+pub fn spares<'a>(out: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let Some(place) = real(out) else { return Ok(()) };
+    for input in inputs {
+        let Ok(found) = input.canonicalize() else { continue };
+        if found.starts_with(&place) || (place.starts_with(&found) && place.exists()) {
+            return Err(usage(format!(
+                "`{}` would overwrite the input `{}`; choose another output",
+                out.display(),
+                input.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Where a path leads, whether it exists or only its folder does.
+fn real(path: &Path) -> Option<PathBuf> {
+    let parent = || path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    path.canonicalize().ok().or_else(|| Some(parent().canonicalize().ok()?.join(path.file_name()?)))
 }
 
 /// A report's file, begun before the work so that a bad path is found at once; dropped, it leaves nothing.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use maec_checkpoint::{
-    DeltaPositions, DeltaRole, Dtype, Manifest, MemorySink, PackDelta, PackLanguage, Weights, write_delta,
-    write_pack, write_safetensors,
+    AtomicFolder, DeltaPositions, DeltaRole, Dtype, Manifest, MemorySink, PackDelta, PackLanguage, Weights,
+    is_pack, write_delta, write_pack, write_safetensors,
 };
 use maec_eval::{HeldOut, Problem};
 use maec_merge::{Inputs, check};
@@ -195,6 +195,11 @@ fn lines(items: &[impl Serialize]) -> Result<Vec<u8>> {
         bytes.push(b'\n');
     }
     Ok(bytes)
+}
+
+/// Fails where [`write`] would not put a pack: a folder that holds something else, or a place that can't be written to.
+pub fn check_folder(folder: &Path) -> Result<()> {
+    Ok(drop(AtomicFolder::create(folder, is_pack)?))
 }
 
 /// The command line that runs, as one could type it again.

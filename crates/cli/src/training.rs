@@ -126,6 +126,15 @@ impl Data {
         Ok(Self { texts, corpora, tokenizer, end })
     }
 
+    /// A configuration with the tokenizer's start and end tokens, where it has none.
+    pub fn complete(&self, config: LlamaConfig) -> LlamaConfig {
+        LlamaConfig {
+            bos_token_id: config.bos_token_id.or_else(|| self.tokenizer.id_of("<s>")),
+            eos_token_id: config.eos_token_id.or(self.end),
+            ..config
+        }
+    }
+
     /// The mixture of the corpora, in the order of a seed, for a model. Texts are tokenized anew.
     pub fn mixture(&self, seed: u64, model: &LlamaConfig) -> Result<Mixture> {
         let sources = self.corpora.iter().map(|corpus| Source {

@@ -1,4 +1,6 @@
-//! An accuracy with its Wilson interval.
+//! An accuracy with its Wilson interval, clustered by operand pair.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +24,15 @@ impl Accuracy {
     /// `correct` of `n`. With p̂ = correct/n the interval is
     /// (p̂ + z²/2n ± z·√(p̂(1−p̂)/n + z²/4n²)) / (1 + z²/n); without problems it is \[0, 1\].
     pub fn new(correct: usize, n: usize) -> Self {
+        Self::with_effective(correct, n, n as f64)
+    }
+
+    /// The same with an interval as wide as that of `count` independent problems.
+    fn with_effective(correct: usize, n: usize, count: f64) -> Self {
         if n == 0 {
             return Self { n, correct, low: 0.0, high: 1.0 };
         }
-        let (count, p) = (n as f64, correct as f64 / n as f64);
+        let p = correct as f64 / n as f64;
         let scale = 1.0 + Z * Z / count;
         let centre = (p + Z * Z / (2.0 * count)) / scale;
         let half = Z * (p * (1.0 - p) / count + Z * Z / (4.0 * count * count)).sqrt() / scale;
@@ -36,8 +43,24 @@ impl Accuracy {
     }
 
     /// Of the samples' `correct`.
-    pub fn of(samples: &[crate::Sample]) -> Self {
-        Self::new(samples.iter().filter(|sample| sample.correct).count(), samples.len())
+    ///
+    /// Problems about the same operand pair, in whatever words or language, stand or fall together, so the interval is
+    /// that of p̂(1−p̂)/v independent ones, at most as many as there are, where v is the cluster-robust variance
+    /// G/(G−1) · Σ_g (Σ_{i∈g} (xᵢ − p̂))² / n² over the G pairs; of G where all answers are alike.
+    pub fn of<'a>(samples: impl IntoIterator<Item = &'a crate::Sample>) -> Self {
+        let mut clusters: BTreeMap<(u32, u32), (usize, usize)> = BTreeMap::new();
+        for sample in samples {
+            let (correct, n) = clusters.entry(sample.pair).or_default();
+            *correct += usize::from(sample.correct);
+            *n += 1;
+        }
+        let (correct, n) = clusters.values().fold((0, 0), |(c, n), cluster| (c + cluster.0, n + cluster.1));
+        let (count, g, p) = (n as f64, clusters.len() as f64, correct as f64 / n.max(1) as f64);
+        let residual = |&(correct, n): &(usize, usize)| correct as f64 - p * n as f64;
+        let squares: f64 = clusters.values().map(residual).map(|r| r * r).sum();
+        let variance = g / (g - 1.0) * squares / (count * count);
+        let independent = if variance > 0.0 && variance.is_finite() { p * (1.0 - p) / variance } else { g };
+        Self::with_effective(correct, n, independent.clamp(1.0, count.max(1.0)))
     }
 
     /// The share of correct answers, 0–1; 0 without problems.
@@ -71,6 +94,43 @@ mod tests {
     #[test]
     fn nothing_asked_says_nothing() {
         assert_eq!(Accuracy::new(0, 0), Accuracy { n: 0, correct: 0, low: 0.0, high: 1.0 });
+    }
+
+    fn samples(clusters: &[(usize, usize)]) -> Vec<crate::Sample> {
+        let mut all = Vec::new();
+        for (index, &(correct, n)) in clusters.iter().enumerate() {
+            all.extend((0..n).map(|i| crate::Sample {
+                id: String::new(),
+                language: "en".into(),
+                question: String::new(),
+                expected: 1,
+                text: String::new(),
+                parsed: None,
+                correct: i < correct,
+                margin: 1.0,
+                pair: (index as u32, 0),
+            }));
+        }
+        all
+    }
+
+    #[test]
+    fn problems_of_a_pair_count_as_far_as_they_differ() {
+        // Every pair all right or all wrong: ten problems each say no more than one.
+        let alike: Vec<(usize, usize)> = (0..20).map(|i| (if i < 8 { 10 } else { 0 }, 10)).collect();
+        let (found, plain) = (Accuracy::of(&samples(&alike)), Accuracy::new(8, 20));
+        assert_eq!((found.correct, found.n), (80, 200));
+        // v = 20/19 · p(1−p)/20: as 19 independent problems, nearly the 20 pairs.
+        assert!(
+            (found.high - found.low) > (plain.high - plain.low) && (found.high - plain.high).abs() < 0.01
+        );
+        // One problem a pair: the ordinary interval, but for G/(G−1).
+        let single: Vec<(usize, usize)> = (0..200).map(|i| (usize::from(i < 80), 1)).collect();
+        let (found, plain) = (Accuracy::of(&samples(&single)), Accuracy::new(80, 200));
+        assert!((found.low - plain.low).abs() < 1e-3 && (found.high - plain.high).abs() < 1e-3);
+        // All wrong in three pairs says as much as three wrong answers.
+        let none = Accuracy::of(&samples(&[(0, 10), (0, 10), (0, 10)]));
+        assert_eq!((none.low, none.high), (0.0, Accuracy::new(0, 3).high));
     }
 
     proptest! {

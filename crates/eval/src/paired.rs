@@ -12,7 +12,7 @@ use crate::{EvalError, Sample};
 /// The same operands stand in several problems (other words, other languages), whose answers stand or fall together;
 /// counting them as independent would make the interval too narrow. With dᵢ = aᵢ − bᵢ ∈ {−1, 0, 1}, its mean d̄ and
 /// G clusters g, the cluster-robust variance of the mean is
-/// G/(G−1) · Σ_g (Σ_{i∈g} (dᵢ − d̄))² / n², and the interval is d̄ ± 1.96·√variance within \[−1, 1\].
+/// G/(G−1) · Σ_g (Σ_{i∈g} (dᵢ − d̄))² / n², and the interval is d̄ ± 1.96·√variance within \[−1, 1\]; d̄ ± (1 − 0.05^(1/G)) where no cluster differs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PairedDifference {
     /// Accuracy of the first model minus that of the second.
@@ -55,6 +55,17 @@ pub fn paired_difference(a: &[Sample], b: &[Sample]) -> Result<PairedDifference,
     }
     let residual = |&(sum, count): &(i64, usize)| sum as f64 - mean * count as f64;
     let squares: f64 = clusters.values().map(residual).map(|r| r * r).sum();
+    if squares == 0.0 {
+        // No pair differs from another: any share of pairs up to 1 − 0.05^(1/G) may still, unseen (rule of three).
+        let unseen = 1.0 - 0.05_f64.powf(1.0 / g as f64);
+        return Ok(PairedDifference {
+            mean,
+            low: (mean - unseen).max(-1.0),
+            high: (mean + unseen).min(1.0),
+            n,
+            clusters: g,
+        });
+    }
     let deviation = (g as f64 / (g - 1) as f64 * squares).sqrt() / n as f64;
     let (low, high) = ((mean - Z * deviation).max(-1.0), (mean + Z * deviation).min(1.0));
     Ok(PairedDifference { mean, low, high, n, clusters: g })

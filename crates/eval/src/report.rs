@@ -45,10 +45,7 @@ impl ModelReport {
     /// Accuracy over the problems of all languages but `reference`.
     pub fn accuracy_without(&self, reference: &str) -> Accuracy {
         let others = self.languages.iter().filter(|report| report.language != reference);
-        let (correct, n) = others
-            .filter_map(|report| report.accuracy)
-            .fold((0, 0), |(correct, n), accuracy| (correct + accuracy.correct, n + accuracy.n));
-        Accuracy::new(correct, n)
+        Accuracy::of(others.flat_map(|report| &report.samples))
     }
 
     /// Mean over the languages of their perplexities, if every language has one.

@@ -104,13 +104,20 @@ impl LlamaConfig {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// Refuses a shape that no model has.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let bad = |field, value: usize, expected| Err(unsupported(field, &Value::from(value), expected));
         if self.vocab_size == 0 {
             return bad("vocab_size", 0, "expected at least 1");
         }
         if self.hidden_size == 0 {
             return bad("hidden_size", 0, "expected at least 1");
+        }
+        if self.intermediate_size == 0 {
+            return bad("intermediate_size", 0, "expected at least 1");
         }
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return bad("head_dim", self.head_dim, "expected an even number");

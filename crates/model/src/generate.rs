@@ -31,6 +31,8 @@ pub struct Generator<'a> {
     stop: Stop,
     cache: Cache,
     lengths: Vec<usize>,
+    /// New tokens at most, of each: a longer neighbour takes nothing away.
+    limits: Vec<usize>,
     width: usize,
     steps: usize,
     outputs: Vec<Generated>,
@@ -45,8 +47,9 @@ impl<'a> Generator<'a> {
     pub fn new(model: &'a Llama, prompts: &[Vec<u32>], stop: Stop) -> Self {
         assert!(prompts.iter().all(|prompt| !prompt.is_empty()), "a prompt needs at least one token");
         let width = prompts.iter().map(Vec::len).max().expect("at least one prompt");
-        let room = model.config().max_position_embeddings.saturating_sub(width);
-        let stop = Stop { max_new_tokens: stop.max_new_tokens.min(room), ..stop };
+        let positions = model.config().max_position_embeddings;
+        let room = |prompt: &Vec<u32>| positions.saturating_sub(prompt.len()).min(stop.max_new_tokens);
+        let limits = prompts.iter().map(room).collect();
         let mut batch = Batch::default();
         let mut last_rows = Vec::with_capacity(prompts.len());
         for (index, prompt) in prompts.iter().enumerate() {
@@ -63,6 +66,7 @@ impl<'a> Generator<'a> {
             stop,
             cache,
             lengths: prompts.iter().map(Vec::len).collect(),
+            limits,
             width,
             steps: 0,
             outputs: vec![output; prompts.len()],
@@ -83,9 +87,11 @@ impl<'a> Generator<'a> {
         let logits = data.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
         let vocab = logits.len() / self.outputs.len();
         let mut next = Vec::with_capacity(self.outputs.len());
-        for (output, logits) in self.outputs.iter_mut().zip(logits.chunks_exact(vocab)) {
+        let limits = self.limits.iter();
+        for ((output, &limit), logits) in self.outputs.iter_mut().zip(limits).zip(logits.chunks_exact(vocab))
+        {
             let (token, margin) = largest(logits);
-            if output.stopped {
+            if output.stopped || output.tokens.len() >= limit {
                 next.push(None);
                 continue;
             }
@@ -120,7 +126,8 @@ impl<'a> Generator<'a> {
     }
 
     fn finished(&self) -> bool {
-        self.steps >= self.stop.max_new_tokens || self.outputs.iter().all(|output| output.stopped)
+        let mut all = self.outputs.iter().zip(&self.limits);
+        all.all(|(output, &limit)| output.stopped || output.tokens.len() >= limit)
     }
 
     /// One forward pass of the new tokens; ended sequences ride along with token 0.
@@ -129,7 +136,9 @@ impl<'a> Generator<'a> {
         let mut batch = Batch::default();
         for (index, &token) in next.iter().enumerate() {
             batch.ids.push(token.unwrap_or(0));
-            batch.positions.push((self.lengths[index] + self.steps - 1) as u32);
+            // An ended sequence stays where it ended, within the model's positions.
+            let position = self.lengths[index] + self.outputs[index].tokens.len();
+            batch.positions.push(position.saturating_sub(1) as u32);
             batch.segments.push(Segment {
                 queries: index..index + 1,
                 keys: index * columns..(index + 1) * columns,

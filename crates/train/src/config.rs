@@ -94,6 +94,24 @@ impl TrainConfig {
                 "give a positive number, for example 2e-3",
             );
         }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return bad("weight decay", self.weight_decay.to_string(), "give 0 or a positive number");
+        }
+        if let Some(limit) = self.clip_norm.filter(|limit| !(limit.is_finite() && *limit > 0.0)) {
+            return bad("clip", limit.to_string(), "give the gradient's largest norm, for example 1");
+        }
+        if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
+            return bad(
+                "epsilon",
+                self.epsilon.to_string(),
+                "give a small positive number, for example 1e-8",
+            );
+        }
+        for (field, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return bad(field, beta.to_string(), "give a number from 0 to below 1, for example 0.9");
+            }
+        }
         Ok(())
     }
 
@@ -123,6 +141,23 @@ mod tests {
         assert_eq!(config.learning_rate_at(10), 1.0);
         assert_eq!(config.learning_rate_at(11), 1.0);
         assert!(config.learning_rate_at(100) < 0.001);
+    }
+
+    #[test]
+    fn what_would_spoil_the_weights_is_refused() {
+        let good = TrainConfig::default();
+        assert!(good.check().is_ok());
+        for bad in [
+            TrainConfig { weight_decay: f64::NAN, ..good.clone() },
+            TrainConfig { weight_decay: -0.1, ..good.clone() },
+            TrainConfig { clip_norm: Some(f64::NAN), ..good.clone() },
+            TrainConfig { clip_norm: Some(0.0), ..good.clone() },
+            TrainConfig { epsilon: 0.0, ..good.clone() },
+            TrainConfig { beta2: 1.0, ..good.clone() },
+            TrainConfig { learning_rate: f64::INFINITY, ..good.clone() },
+        ] {
+            assert!(matches!(bad.check(), Err(TrainError::Config { .. })), "{bad:?}");
+        }
     }
 
     #[test]

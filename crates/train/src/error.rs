@@ -33,15 +33,23 @@ pub enum TrainError {
         /// max_position_embeddings.
         limit: usize,
     },
-    /// The loss is not a number any more.
-    #[error(
-        "the loss is {loss} at step {step}; start again with a lower learning rate, or resume from the last checkpoint and look at its data"
-    )]
+    /// The loss or its gradient is not a number any more.
+    #[error("training diverged at step {step} (loss {loss}); start again with a lower learning rate")]
     Diverged {
         /// The step, from 1.
         step: u32,
-        /// NaN or infinity.
+        /// The loss, which is not finite, or whose gradient is not.
         loss: f32,
+    },
+    /// Weights are not numbers any more.
+    #[error(
+        "`{tensor}` is not finite after step {step}; start again with a lower learning rate or a wider dtype"
+    )]
+    NotFinite {
+        /// The last step done, from 1.
+        step: u32,
+        /// The first tensor with a NaN or an infinity.
+        tensor: String,
     },
     /// A setting makes no sense.
     #[error("{field} is {value}: {expected}")]

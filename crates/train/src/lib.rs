@@ -14,7 +14,7 @@ pub use config::{Schedule, TrainConfig};
 pub use corpus::{Mixture, MixtureState, Source};
 pub use error::TrainError;
 pub use neurons::{KeyNeurons, importance};
-pub use optimizer::{AdamW, Moments};
+pub use optimizer::{AdamW, Gradients, Moments};
 pub use random::Random;
 pub use snapshot::{Progress, Snapshot};
 pub use trainer::{StepReport, Trainer};

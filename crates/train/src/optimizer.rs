@@ -31,6 +31,20 @@ pub struct AdamW {
     step: u32,
 }
 
+/// One step's gradients of what is trained.
+#[derive(Debug)]
+pub struct Gradients {
+    of: BTreeMap<String, Tensor<1>>,
+    norm: f64,
+}
+
+impl Gradients {
+    /// L2 norm before clipping.
+    pub fn norm(&self) -> f64 {
+        self.norm
+    }
+}
+
 /// Constants of one step.
 struct Rates {
     learning_rate: f64,
@@ -70,16 +84,11 @@ impl AdamW {
         self.moments.values().map(|m| m.first.dims()[0] + m.second.dims()[0]).sum()
     }
 
-    /// Updates the model with `(name, flat gradient)` pairs; returns the L2 norm of the masked gradient before clipping.
+    /// The gradients of what is trained, from `(name, flat gradient)` pairs, with their L2 norm.
     ///
     /// # Errors
     /// When the device is lost.
-    pub fn step(
-        &mut self,
-        model: Llama,
-        gradients: Vec<(String, Tensor<1>)>,
-    ) -> Result<(Llama, f64), TrainError> {
-        self.step += 1;
+    pub fn gather(&self, gradients: Vec<(String, Tensor<1>)>) -> Result<Gradients, TrainError> {
         let mut gradients: BTreeMap<String, Tensor<1>> = gradients.into_iter().collect();
         if let Some(neurons) = &self.neurons {
             // From here on, gradients are those of the key neurons only.
@@ -93,6 +102,16 @@ impl AdamW {
                 .collect();
         }
         let norm = norm(&gradients)?;
+        Ok(Gradients { of: gradients, norm })
+    }
+
+    /// Updates the model.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub fn step(&mut self, model: Llama, gradients: Gradients) -> Result<Llama, TrainError> {
+        self.step += 1;
+        let Gradients { of: mut gradients, norm } = gradients;
         let clip = match self.config.clip_norm {
             Some(limit) if norm > limit => limit / norm,
             _ => 1.0,
@@ -130,7 +149,7 @@ impl AdamW {
                 }
             }
         });
-        failed.map_or(Ok((model, norm)), Err)
+        failed.map_or(Ok(model), Err)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use maec_checkpoint::{Dtype, MemoryWeights, Weights, convert};
 use maec_model::kernels::cross_entropy;
 use maec_model::{Batch, Llama, LlamaConfig};
 
@@ -121,7 +122,7 @@ impl Trainer {
     /// One optimizer step on the next sequences of the mixture.
     ///
     /// # Errors
-    /// When the loss is not finite (the model is left as it was) or the device is lost.
+    /// When the loss or its gradient is not finite (the model is left as it was) or the device is lost.
     pub fn step(&mut self) -> Result<StepReport, TrainError> {
         let mut batch = Batch::default();
         let mut targets = Vec::new();
@@ -150,8 +151,13 @@ impl Trainer {
         drop(loss);
         let taken = model.take_gradients(&mut gradients);
         drop(gradients);
-        let (model, gradient_norm) = self.optimizer.step(model, taken)?;
-        self.model = Some(model);
+        let gradients = self.optimizer.gather(taken)?;
+        let gradient_norm = gradients.norm();
+        if !gradient_norm.is_finite() {
+            self.model = Some(model);
+            return Err(TrainError::Diverged { step: self.step + 1, loss: value });
+        }
+        self.model = Some(self.optimizer.step(model, gradients)?);
         self.step += 1;
         self.tokens += targets.len() as u64;
         Ok(StepReport { step: self.step, loss: value, tokens: targets.len(), gradient_norm })
@@ -162,10 +168,24 @@ impl Trainer {
         self.model.clone().expect("the model is put back after every step").untracked()
     }
 
+    /// The weights as they are now, rounded to a dtype.
+    ///
+    /// # Errors
+    /// When one is not finite, as after a step at far too high a rate, or the device is lost.
+    pub fn weights(&self, name: &str, dtype: Dtype) -> Result<MemoryWeights, TrainError> {
+        let weights = pollster::block_on(self.model().to_weights(name, dtype))?;
+        for info in weights.tensors() {
+            if convert::first_non_finite(info.dtype, &weights.read_bytes(&info.name)?).is_some() {
+                return Err(TrainError::NotFinite { step: self.step, tensor: info.name.clone() });
+            }
+        }
+        Ok(weights)
+    }
+
     /// Everything needed to go on later.
     ///
     /// # Errors
-    /// When the device is lost.
+    /// When a weight is not finite or the device is lost.
     pub fn snapshot(&self) -> Result<Snapshot, TrainError> {
         let host = |tensor: &Tensor<1>| {
             tensor.clone().into_data().try_to_vec::<f32>().map_err(|e| TrainError::Device(format!("{e:?}")))
@@ -173,6 +193,11 @@ impl Trainer {
         let mut moments = BTreeMap::new();
         for (name, state) in self.optimizer.moments() {
             moments.insert(name.clone(), (host(&state.first)?, host(&state.second)?));
+        }
+        let weights = pollster::block_on(self.model().values())?;
+        let broken = weights.iter().find(|(_, (_, values))| values.iter().any(|value| !value.is_finite()));
+        if let Some((tensor, _)) = broken {
+            return Err(TrainError::NotFinite { step: self.step, tensor: tensor.clone() });
         }
         let neurons = self.optimizer.neurons().cloned();
         let progress = Progress {
@@ -182,6 +207,6 @@ impl Trainer {
             mixture: self.mixture.state().clone(),
             masked: neurons.is_some(),
         };
-        Ok(Snapshot { progress, weights: pollster::block_on(self.model().values())?, moments, neurons })
+        Ok(Snapshot { progress, weights, moments, neurons })
     }
 }

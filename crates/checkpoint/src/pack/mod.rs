@@ -8,6 +8,6 @@ mod write;
 pub use manifest::{DeltaRole, Manifest, PackDelta, PackFile, PackLanguage};
 pub use read::Pack;
 #[cfg(not(target_arch = "wasm32"))]
-pub use write::write_pack;
+pub use write::{is_pack, write_pack};
 
 const MANIFEST: &str = "manifest.json";

@@ -33,7 +33,7 @@ pub fn write_pack(
 }
 
 /// Whether a folder holds a pack and nothing else.
-fn is_pack(folder: &Path) -> bool {
+pub fn is_pack(folder: &Path) -> bool {
     let Ok(bytes) = read_file(&folder.join(MANIFEST)) else { return false };
     let Ok(manifest) = Manifest::parse(&bytes) else { return false };
     let mut known: BTreeSet<String> = manifest.files.into_keys().collect();

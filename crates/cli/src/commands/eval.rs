@@ -1,5 +1,6 @@
 //! `maec eval`: accuracy and perplexity of models.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -32,7 +33,7 @@ pub struct Args {
     text: Vec<PathBuf>,
     /// The first so many problems of every language.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
     /// Prompts that go through a model together.
     #[arg(long, value_name = "N", default_value_t = Options::default().batch)]
     batch: usize,
@@ -71,7 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (problems, mut files) = input::problems(&args.problems)?;
     let (texts, more) = input::held_out(&args.text)?;
     files.extend(more);
-    let tests = TestSet::new(problems, texts, args.limit);
+    let tests = TestSet::new(problems, texts, args.limit.map(NonZeroUsize::get));
     let options = Options { batch: args.batch, max_new_tokens: args.max_new_tokens };
     let device = args.device.open()?;
 

@@ -8,6 +8,7 @@ use maec_checkpoint::{ByteSink, FileSink, Weights};
 use maec_merge::{Inputs, Options, Progress, Report, Stage, execute};
 use maec_recipe::{MergeMethod, Recipe};
 
+use crate::failure::usage;
 use crate::merged_folder::MergedFolder;
 use crate::models::{Model, Models};
 use crate::output::ReportFile;
@@ -55,7 +56,14 @@ pub fn run(args: &Args) -> Result<()> {
     let recipe = read_recipe(&args.recipe)?;
     let beside =
         args.recipe.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let opened = Opened::open(&mut Models::in_folder(args.models.as_deref().unwrap_or(beside)), &recipe)?;
+    let mut models = Models::in_folder(args.models.as_deref().unwrap_or(beside));
+    let opened = Opened::open(&mut models, &recipe)?;
+    for out in [Some(&args.out), args.report.as_ref()].into_iter().flatten() {
+        output::spares(out, models.opened().chain([args.recipe.as_path()]))?;
+    }
+    if args.report.as_ref() == Some(&args.out) {
+        return Err(usage("--out and --report name the same file; choose another for the report"));
+    }
     let inputs = opened.inputs();
     let report_file = args.report.as_deref().map(ReportFile::begin).transpose()?;
     let bar = bar(&inputs);

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use maec_checkpoint::{FileSink, sha256_hex};
-use maec_train::{KeyNeurons, Schedule, TrainConfig, Trainer};
+use maec_train::{KeyNeurons, TrainConfig, Trainer};
 use serde::Serialize;
 
-use crate::args::{DataArgs, DeviceArg};
+use crate::args::{DataArgs, LoopArgs};
 use crate::training::{self, Data, Origin};
 use crate::{output, table};
 
@@ -26,20 +26,11 @@ pub struct Args {
     /// Share of all parameters that are key neurons, ranked globally.
     #[arg(long, default_value_t = 0.05)]
     k1: f64,
-    /// Steps of the short run, which trains everything at a constant learning rate.
+    /// Steps of the short run, which trains everything.
     #[arg(long, default_value_t = 50)]
     steps: u32,
-    /// Sequences in a step.
-    #[arg(long, default_value_t = 64)]
-    batch: u32,
-    /// Learning rate.
-    #[arg(long, default_value_t = 2e-3)]
-    lr: f64,
-    /// Seed of the data's order.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     #[command(flatten)]
-    device: DeviceArg,
+    training: LoopArgs,
     /// File for the key neurons.
     #[arg(long, value_name = "MASK")]
     out: PathBuf,
@@ -51,25 +42,18 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
     training::check_k1(args.k1)?;
-    let settings = TrainConfig {
-        steps: args.steps,
-        sequences_per_step: args.batch,
-        learning_rate: args.lr,
-        warmup_steps: 0,
-        schedule: Schedule::Constant,
-        seed: args.seed,
-        ..TrainConfig::default()
-    };
+    let settings = args.training.config(args.steps, 0.0);
     settings.check()?;
     let origin = Origin::model(&args.model)?;
     // A wrong output is found before the training, not after.
+    output::spares(&args.out, args.data.paths().chain([args.model.as_path()]))?;
     drop(FileSink::create(&args.out)?);
     let data = Data::read(&args.data, &origin)?;
-    let mixture = data.mixture(args.seed, &origin.config()?)?;
-    let device = args.device.open()?.autodiff();
+    let mixture = data.mixture(settings.seed, &origin.config()?)?;
+    let device = args.training.device.open()?.autodiff();
     let mut trainer = Trainer::new(origin.build(&device)?, settings.clone(), mixture, None)?;
     training::run(&mut trainer, &training::bar("finding key neurons", args.steps), 0, &mut |_| Ok(()))?;
-    let neurons = training::key_neurons(&origin, &trainer, args.lr, args.k1)?;
+    let neurons = training::key_neurons(&origin, &trainer, settings.learning_rate, args.k1)?;
     neurons.save(&args.out, &metadata(&origin, &data, &settings, args.k1)?)?;
     report(args, &neurons, &trainer)
 }

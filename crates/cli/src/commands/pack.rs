@@ -1,6 +1,7 @@
 //! `maec pack`: a base, its deltas and its problems as one verified folder for the studio.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -11,6 +12,7 @@ use maec_protocol::RecordedRow;
 use maec_world::Language;
 
 use crate::commands::merge::read_recipe;
+use crate::failure::usage;
 use crate::models::Models;
 use crate::pack::{self, Contents, Delta};
 use crate::{input, output, table};
@@ -37,10 +39,10 @@ pub struct Args {
     heldout: Vec<PathBuf>,
     /// The first so many problems of every language.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
     /// The first so many held-out texts of every language.
     #[arg(long, value_name = "N")]
-    heldout_limit: Option<usize>,
+    heldout_limit: Option<NonZeroUsize>,
     /// The default recipe.
     #[arg(long, value_name = "FILE")]
     recipe: PathBuf,
@@ -123,14 +125,20 @@ pub fn run(args: &Args) -> Result<()> {
     base.config()?;
     base.tokenizer()?;
     let mut deltas = Vec::new();
+    if !args.lambda.is_finite() {
+        return Err(usage(format!("--lambda is {}; give a finite number, for example 0.5", args.lambda)));
+    }
     for DeltaArg { id, role, language, file } in args.deltas.clone() {
         let weights = models.open_onto(&base, &file).with_context(|| format!("delta `{id}`"))?.weights;
         deltas.push(Delta { id, role, language, weights });
     }
+    output::spares(&args.out, models.opened().chain([args.recipe.as_path()]))?;
     let (problems, _) = input::problems(&args.problems)?;
-    let problems = first_of_each(problems, |problem: &Problem| &problem.language, args.limit);
+    let problems =
+        first_of_each(problems, |problem: &Problem| &problem.language, args.limit.map(NonZeroUsize::get));
     let (heldout, _) = input::held_out(&args.heldout)?;
-    let heldout = first_of_each(heldout, |text: &HeldOut| &text.language, args.heldout_limit);
+    let heldout =
+        first_of_each(heldout, |text: &HeldOut| &text.language, args.heldout_limit.map(NonZeroUsize::get));
     let contents = Contents {
         title: args.title.clone(),
         seed: args.seed,

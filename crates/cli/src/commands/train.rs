@@ -1,6 +1,6 @@
 //! `maec train`: continual pre-training, of everything or of key neurons only.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use maec_checkpoint::{
@@ -94,10 +94,16 @@ pub fn run(args: &Args) -> Result<()> {
     settings.check()?;
     training::check_k1(args.k1)?;
     // Wrong outputs are found before the hours of training, not after.
+    let models = args.model.iter().chain(&args.init).chain(&args.neurons).map(PathBuf::as_path);
+    let inputs: Vec<&Path> = args.data.paths().chain(models).collect();
+    for out in [Some(&args.out), args.key_neurons.as_ref()].into_iter().flatten() {
+        output::spares(out, inputs.iter().copied())?;
+    }
     drop(AtomicFolder::create(&args.out, merged_folder::is_ours)?);
     drop(args.key_neurons.as_deref().map(FileSink::create).transpose()?);
     let data = Data::read(&args.data, &origin)?;
-    let model = origin.config()?;
+    let model = data.complete(origin.config()?);
+    check_dtype(args, &origin)?;
     let mixture = data.mixture(settings.seed, &model)?;
     let neurons = training::mask(&args.neurons)?;
     let provenance = Provenance {
@@ -115,6 +121,11 @@ pub fn run(args: &Args) -> Result<()> {
         Begin::Finished => {
             // It may have been killed while it cleared up.
             folder.remove()?;
+            if args.key_neurons.is_some() {
+                return Err(usage(
+                    "the run is finished, too late for --key-neurons; find them with `maec neurons`",
+                ));
+            }
             progress::note(&format!("nothing to resume: {} is finished", args.out.display()));
             return Ok(());
         }
@@ -139,7 +150,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
 
     let stored: Dtype = args.dtype.into();
-    let weights = pollster::block_on(trainer.model().to_weights("the trained model", stored))?;
+    let weights = trainer.weights("the trained model", stored)?;
     let mut texts = data.texts;
     texts.insert("config.json".into(), model.to_json(dtype::torch_name(stored).unwrap_or("float32")));
     write_model_folder(
@@ -166,6 +177,21 @@ pub fn run(args: &Args) -> Result<()> {
         tokens_per_second: outcome.loss.map(|_| outcome.tokens as f64 / outcome.seconds),
     };
     if args.json { output::print_json(&summary) } else { output::print(said(&summary)) }
+}
+
+/// A parameter outside the mask keeps its bits, which a narrower dtype would round.
+fn check_dtype(args: &Args, origin: &Origin) -> Result<()> {
+    let (Origin::Model(model), false) = (origin, args.neurons.is_empty()) else { return Ok(()) };
+    let stored: Dtype = args.dtype.into();
+    match model.weights.tensors().iter().find(|info| !dtype::holds(stored, info.dtype)) {
+        None => Ok(()),
+        Some(info) => Err(usage(format!(
+            "--dtype {} would round `{}`, which is {}, outside the key neurons too; give its dtype or a wider one",
+            dtype::name(stored),
+            info.name,
+            dtype::name(info.dtype)
+        ))),
+    }
 }
 
 fn said(summary: &Summary) -> String {

@@ -1,5 +1,6 @@
 //! `maec verify`: a pack's hashes, and what the studio shows of it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -27,7 +28,7 @@ pub struct Args {
     pack: PathBuf,
     /// Also evaluate the base, the task vector and the default merge on the first N problems of every language.
     #[arg(long, value_name = "N")]
-    evaluate: Option<usize>,
+    evaluate: Option<NonZeroUsize>,
     #[command(flatten)]
     device: DeviceArg,
     /// Print everything in JSON.
@@ -72,7 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(limit) = args.evaluate {
         let subjects: [(&str, &dyn Weights); 3] =
             [("base", base.as_ref()), ("task vector", &task_vector), ("MAEC", &merged)];
-        models = evaluate(&pack, &opened, &subjects, limit, &args.device.open()?)?;
+        models = evaluate(&pack, &opened, &subjects, limit.get(), &args.device.open()?)?;
     }
 
     let mut ranked: Vec<_> = report.tensors.iter().filter(|tensor| tensor.selected).collect();

@@ -7,6 +7,7 @@ use maec_recipe::{LanguageModel, MergeMethod, ModelRef, Parameters, Recipe, Sele
 use serde::{Deserialize, Serialize};
 
 use super::artefacts::{Artefacts, TARGETS};
+use crate::interrupt;
 
 /// What tuning chooses: Eq. 2–5's numbers and one scale for all μ.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ pub fn merge(artefacts: &Artefacts, recipe: &Recipe, full: bool) -> Result<Memor
         reference: &a.reference,
         languages: languages.iter().map(|weights| weights as &dyn Weights).collect(),
     };
-    let go_on = &mut |_: maec_merge::Progress<'_>| std::ops::ControlFlow::Continue(());
+    let go_on = &mut |_: maec_merge::Progress<'_>| interrupt::flow();
     let (weights, _) =
         merge_to_memory(&inputs, recipe, &Options::default(), go_on).map_err(|e| anyhow!(e))?;
     Ok(weights)

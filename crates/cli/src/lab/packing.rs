@@ -18,7 +18,7 @@ use crate::models::Model;
 use crate::pack::{self, Contents, Delta};
 
 /// The most test problems of every language that go into the pack.
-const PROBLEMS: usize = 250;
+const PROBLEMS: usize = 120;
 /// The most held-out texts of every language that go into the pack.
 const TEXTS: usize = 100;
 

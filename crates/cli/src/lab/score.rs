@@ -1,21 +1,18 @@
 //! Accuracy and perplexity of one model in every language.
 
-use std::ops::ControlFlow;
-
 use anyhow::Result;
 use maec_checkpoint::Weights;
 use maec_eval::{LanguageReport, ModelReport, Options, answer, perplexity};
 use maec_world::Language;
 
 use super::Workshop;
+use crate::interrupt;
 
 /// What tuning looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scores {
     /// Accuracy over all target languages' problems, 0–1.
     pub other_languages: f64,
-    /// Accuracy in English, 0–1.
-    pub english: f64,
     /// Mean perplexity over all five languages.
     pub perplexity: f64,
 }
@@ -23,10 +20,8 @@ pub struct Scores {
 impl Scores {
     /// The means of a report.
     pub fn of(report: &ModelReport) -> Self {
-        let english = report.languages.iter().find(|r| r.language == "en").and_then(|r| r.accuracy);
         Self {
             other_languages: report.accuracy_without("en").rate(),
-            english: english.map_or(0.0, |accuracy| accuracy.rate()),
             perplexity: report.mean_perplexity().unwrap_or(f64::INFINITY),
         }
     }
@@ -46,7 +41,7 @@ pub fn score(
 ) -> Result<ModelReport> {
     let model = workshop.load(weights)?;
     let tokenizer = &workshop.tokenizer;
-    let go_on = &mut |_, _| ControlFlow::Continue(());
+    let go_on = &mut |_, _| interrupt::flow();
     let mut languages = Vec::new();
     for language in Language::ALL {
         let mut asked = workshop.problems(language, test);

@@ -7,6 +7,8 @@ use maec_model::LlamaConfig;
 use maec_world::{END_ID, Numbers, PAD_ID, START_ID, WorldConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::usage;
+
 /// Everything about the workshop's trainings but the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -97,7 +99,28 @@ impl LabSettings {
     /// When the file can't be read or names something else.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        serde_json::from_str(&text).with_context(|| path.display().to_string())
+        serde_json::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display())))
+    }
+
+    /// Refuses what no workshop can be held with.
+    ///
+    /// # Errors
+    /// When a setting is out of its range.
+    pub fn check(&self) -> Result<()> {
+        let steps = [self.base_steps, self.ability_steps, self.language_steps];
+        let neuron_steps = [self.neuron_steps, self.language_neuron_steps];
+        let wrong = if !(1..=1024).contains(&self.batch) {
+            format!("batch is {}: give 1 to 1024", self.batch)
+        } else if let Some(steps) =
+            steps.iter().chain(&neuron_steps).find(|steps| !(1..=100_000).contains(*steps))
+        {
+            format!("a run has {steps} steps: give 1 to 100000")
+        } else if self.heads == 0 || !self.width.is_multiple_of(self.heads) {
+            format!("heads is {}: give a divisor of the width {}", self.heads, self.width)
+        } else {
+            return Ok(());
+        };
+        Err(usage(format!("the settings' {wrong}")))
     }
 
     /// Steps of all runs together, for progress.

@@ -68,9 +68,11 @@ impl Workshop {
     /// # Errors
     /// When the settings make no world.
     pub fn new(settings: LabSettings, seed: u64) -> Result<Self> {
+        settings.check()?;
         let world = World::new(settings.world(seed))?;
         let tokenizer = WordTokenizer::from_json(&world.tokenizer_json())?;
         let model = settings.model(tokenizer.vocab_size());
+        model.check()?;
         Ok(Self { settings, seed, world, tokenizer, model, device: Device::flex() })
     }
 
@@ -159,7 +161,7 @@ impl Workshop {
                 bail!("interrupted while training {}", run.name);
             }
         }
-        Ok(pollster::block_on(trainer.model().to_weights(&run.name, dtype))?)
+        Ok(trainer.weights(&run.name, dtype)?)
     }
 
     /// Eq. 1: the key neurons of a short run with all parameters.

@@ -3,6 +3,7 @@
 mod results;
 mod tune;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -12,7 +13,7 @@ use crate::lab::{
     Artefacts, LabSettings, MaecChoice, Provenance, TrainingNews, Workshop, merge, score, write_pack,
 };
 use crate::output::{self, ReportFile};
-use crate::progress;
+use crate::{pack, progress};
 use results::{MAEC, Results, Row, SeedResults};
 pub use tune::Tuned;
 
@@ -21,13 +22,18 @@ pub use tune::Tuned;
 #[command(after_help = "Example: maec quickstart --pack demo-pack --out results.json")]
 pub struct Args {
     /// Seeds, one experiment each. Test seeds are 1–3, validation seeds 101–103.
-    #[arg(long, value_delimiter = ',', default_value = "1")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1",
+        default_value_if("tune", clap::builder::ArgPredicate::IsPresent, "101,102,103")
+    )]
     seeds: Vec<u64>,
     /// Test problems asked in every language.
-    #[arg(long, default_value_t = 600)]
-    problems: usize,
+    #[arg(long, default_value = "600")]
+    problems: NonZeroUsize,
     /// Choose everything tunable on the validation problems of the seeds, and write it to this file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["problems", "out", "pack", "json"])]
     tune: Option<PathBuf>,
     /// Sizes, steps and rates as JSON, where they differ from the published ones.
     #[arg(long, value_name = "FILE")]
@@ -55,25 +61,17 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.tune {
         return tune::run(&settings, &args.seeds, path);
     }
+    // Wrong outputs are found before the minutes of training, not after.
+    args.pack.as_deref().map(pack::check_folder).transpose()?;
     let report = args.out.as_deref().map(ReportFile::begin).transpose()?;
     let tuned = Tuned::published()?;
-    let mut seeds = Vec::new();
-    for (index, &seed) in args.seeds.iter().enumerate() {
+    let problems = args.problems.get();
+    let (mut seeds, mut first) = (Vec::new(), None);
+    for &seed in &args.seeds {
         let workshop = Workshop::new(settings.clone(), seed)?;
         let artefacts = train(&workshop)?;
-        let results = evaluate(&workshop, &artefacts, &tuned, args.problems)?;
-        if let (0, Some(folder)) = (index, &args.pack) {
-            let provenance = Provenance {
-                command: &format!("maec quickstart --seeds {seed} --pack {}", folder.display()),
-                lambda: tuned.pack_lambda,
-                problems: args.problems,
-                recorded: &results.recorded(),
-            };
-            let id = write_pack(folder, &workshop, artefacts, tuned.recipe(), &provenance)
-                .with_context(|| format!("packing {}", folder.display()))?;
-            progress::note(&format!("pack {id} in {}", folder.display()));
-        }
-        seeds.push(results);
+        seeds.push(evaluate(&workshop, &artefacts, &tuned, problems)?);
+        first.get_or_insert((workshop, artefacts));
     }
     let results = Results::new(settings, tuned, seeds)?;
     if args.json {
@@ -81,7 +79,19 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         output::print(results.table())?
     }
-    report.map_or(Ok(()), |report| report.finish(&results))
+    report.map_or(Ok(()), |report| report.finish(&results))?;
+    if let (Some(folder), Some((workshop, artefacts))) = (&args.pack, first) {
+        let provenance = Provenance {
+            command: &pack::command_line(),
+            lambda: results.tuned.pack_lambda,
+            problems,
+            recorded: &results.seeds[0].recorded(),
+        };
+        let id = write_pack(folder, &workshop, artefacts, results.tuned.recipe(), &provenance)
+            .with_context(|| format!("packing {}", folder.display()))?;
+        progress::note(&format!("pack {id} in {}", folder.display()));
+    }
+    Ok(())
 }
 
 /// Trains one seed's checkpoints with a progress bar.
