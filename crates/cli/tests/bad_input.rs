@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{maec, ok, refused, said, tensors, tree};
+use common::{maec, ok, refused, said, tensors, tree, world};
 use tempfile::TempDir;
 
 const RECIPE: &str = "\
@@ -199,4 +199,64 @@ fn help_has_an_example_of_every_command() {
     let nothing = maec(folder.path()).output().unwrap();
     assert_eq!(nothing.status.code(), Some(2));
     said(&maec(folder.path()).arg("--what").output().unwrap(), 2, "--what");
+}
+
+#[test]
+fn an_output_never_overwrites_an_input() {
+    let folder = models();
+    let folder = folder.path();
+    for line in [
+        "merge recipe.yaml --out base.safetensors",
+        "merge recipe.yaml --out merged.safetensors --report es.safetensors",
+        "merge recipe.yaml --out recipe.yaml",
+        "delta --base base.safetensors --trained es.safetensors --out es.safetensors",
+    ] {
+        let message = refused(folder, 2, line);
+        assert!(message.contains("would overwrite the input"), "{message}");
+    }
+    let message = refused(folder, 2, "merge recipe.yaml --out m.safetensors --report m.safetensors");
+    assert!(message.contains("--out and --report"), "{message}");
+}
+
+#[test]
+fn training_that_ends_in_no_numbers_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    world(folder);
+    let base = "train --init config.json --tokenizer world --corpus world/base.jsonl --batch 4 --warmup 0";
+    let message = refused(folder, 1, &format!("{base} --steps 1 --lr 1e39 --out out"));
+    assert!(message.contains("not finite") && message.contains("lower learning rate"), "{message}");
+    for (line, name) in [
+        (format!("{base} --steps 1 --weight-decay nan --out out"), "weight decay"),
+        (format!("{base} --steps 1 --clip nan --out out"), "clip"),
+    ] {
+        let message = refused(folder, 2, &line);
+        assert!(message.starts_with(name), "{message}");
+    }
+    // A narrower dtype would round what is outside the mask.
+    ok(folder, &format!("{base} --steps 1 --lr 1e-3 --out base"));
+    ok(folder, "neurons --model base --corpus world/ability --steps 1 --batch 4 --warmup 0 --out a.mask");
+    let masked =
+        "train --model base --corpus world/ability --steps 1 --batch 4 --neurons a.mask --dtype bfloat16";
+    let message = refused(folder, 2, &format!("{masked} --out masked"));
+    assert!(message.contains("outside the key neurons"), "{message}");
+}
+
+#[test]
+fn quickstart_finds_wrong_outputs_and_settings_before_its_minutes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("mine")).unwrap();
+    fs::write(folder.join("mine/photo"), "dear").unwrap();
+    let message = refused(folder, 1, "quickstart --pack mine");
+    assert!(message.contains("`mine` exists and was not made by maec"), "{message}");
+    for (settings, name) in
+        [(r#"{"heads":0}"#, "heads"), (r#"{"batch":4000000000}"#, "batch"), (r#"{"steps":3}"#, "steps")]
+    {
+        fs::write(folder.join("s.json"), settings).unwrap();
+        let message = refused(folder, 2, "quickstart --settings s.json");
+        assert!(message.contains(name), "{message}");
+    }
+    refused(folder, 2, "quickstart --problems 0");
+    refused(folder, 2, "quickstart --tune t.json --pack p");
 }
