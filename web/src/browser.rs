@@ -5,14 +5,10 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url, UrlSearchParams, window};
 
-/// The address's query with its `?`, or nothing.
-pub fn query() -> String {
-    window().and_then(|window| window.location().search().ok()).unwrap_or_default()
-}
-
 /// A parameter of the address's query, decoded.
 pub fn query_parameter(name: &str) -> Option<String> {
-    UrlSearchParams::new_with_str(&query()).ok()?.get(name)
+    let query = window()?.location().search().ok()?;
+    UrlSearchParams::new_with_str(&query).ok()?.get(name)
 }
 
 /// The address's fragment without its `#`.
@@ -84,6 +80,12 @@ pub fn focus(id: &str) {
     if let Some(element) = element(id) {
         let _ = element.focus();
     }
+}
+
+/// Whether an element has the keyboard's focus.
+pub fn has_focus(id: &str) -> bool {
+    let active = window().and_then(|window| window.document()?.active_element());
+    active.is_some_and(|element| element.id() == id)
 }
 
 /// Scrolls an element into view by its id.

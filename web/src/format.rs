@@ -44,11 +44,28 @@ pub fn perplexity(value: f64) -> String {
 pub fn norm(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
-        v if v < 0.000_95 => format!("{value:.1e}"),
+        v if v < 0.000_95 => scientific(value),
         v if v < 0.1 => format!("{value:.4}"),
         v if v < 10.0 => format!("{value:.2}"),
         _ => format!("{value:.1}"),
     }
+}
+
+/// A very small or very large number to one digit: `0`, `3 × 10⁻⁷`, `10⁻⁵`.
+pub fn scientific(value: f64) -> String {
+    let text = format!("{value:.0e}");
+    let Some((digit, exponent)) = text.split_once('e').filter(|_| value != 0.0) else { return "0".into() };
+    let raised = |c: char| match c {
+        '-' => '\u{207b}',
+        '1' => '\u{b9}',
+        '2' => '\u{b2}',
+        '3' => '\u{b3}',
+        digit => char::from_u32(0x2070 + digit as u32 - '0' as u32).unwrap_or(digit),
+    };
+    let exponent: String = exponent.chars().map(raised).collect();
+    let factor =
+        if digit == "1" { String::new() } else { format!("{} \u{d7} ", digit.replacen('-', "\u{2212}", 1)) };
+    format!("{factor}10{exponent}")
 }
 
 /// A whole number with commas between thousands: `1,234,567`.
@@ -74,11 +91,12 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
-/// A time of this many seconds: `0.4 s`, `12 s`, `2 min 5 s`.
+/// A time of this many seconds: `under 0.1 s`, `0.4 s`, `12 s`, `2 min 5 s`.
 pub fn seconds(value: f64) -> String {
     let whole = value.max(0.0).round() as u64;
     match value {
-        v if v < 9.95 => format!("{:.1}{THIN}s", v.max(0.0)),
+        v if v < 0.05 => format!("under 0.1{THIN}s"),
+        v if v < 9.95 => format!("{v:.1}{THIN}s"),
         v if v < 59.5 => format!("{whole}{THIN}s"),
         _ => format!("{}{THIN}min {}{THIN}s", whole / 60, whole % 60),
     }
@@ -148,7 +166,10 @@ mod tests {
     #[test]
     fn norms_sizes_and_times_pick_their_unit() {
         assert_eq!(norm(0.0), "0");
-        assert_eq!(norm(0.00001234), "1.2e-5");
+        assert_eq!(norm(0.00001234), "10⁻⁵");
+        assert_eq!(scientific(2.9e-7), "3 × 10⁻⁷");
+        assert_eq!(scientific(-2e-4), "\u{2212}2 × 10⁻⁴");
+        assert_eq!(scientific(0.0), "0");
         assert_eq!(norm(0.0123), "0.0123");
         assert_eq!(norm(12.34), "12.3");
         assert_eq!(bytes(512), "512\u{202f}B");
@@ -156,7 +177,7 @@ mod tests {
         assert_eq!(seconds(0.42), "0.4\u{202f}s");
         assert_eq!(seconds(12.3), "12\u{202f}s");
         assert_eq!(seconds(125.0), "2\u{202f}min 5\u{202f}s");
-        assert_eq!(seconds(-1.0), "0.0\u{202f}s");
+        assert_eq!(seconds(-1.0), "under 0.1\u{202f}s");
     }
 
     #[test]

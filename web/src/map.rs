@@ -81,11 +81,11 @@ fn layer_of(name: &str) -> Option<(u32, &str)> {
     Some((number.parse().ok()?, kind))
 }
 
-/// A tensor in words: `Layer 3 · MLP up`, `Embedding`.
+/// A tensor in words: `Layer 2 · MLP up`, `Embedding`.
 pub fn words(name: &str) -> String {
     if let Some((layer, kind)) = layer_of(name) {
         let words = KINDS.iter().find(|known| known.0 == kind).map_or(kind, |known| known.2);
-        return format!("Layer {} \u{b7} {words}", layer + 1);
+        return format!("Layer {layer} \u{b7} {words}");
     }
     match name {
         "model.embed_tokens.weight" => "Token embedding".into(),
@@ -267,9 +267,9 @@ mod tests {
 
     #[test]
     fn words_name_known_and_unknown_tensors() {
-        assert_eq!(words("model.layers.1.self_attn.q_proj.weight"), "Layer 2 · attention query");
+        assert_eq!(words("model.layers.1.self_attn.q_proj.weight"), "Layer 1 · attention query");
         assert_eq!(words("model.embed_tokens.weight"), "Token embedding");
-        assert_eq!(words("model.layers.0.odd.weight"), "Layer 1 · odd.weight");
+        assert_eq!(words("model.layers.0.odd.weight"), "Layer 0 · odd.weight");
         assert_eq!(words("x"), "x");
     }
 }

@@ -20,7 +20,7 @@ fn between(sign: &str) -> String {
 
 /// A number that a control sets; styled as such.
 fn mn(value: f64) -> String {
-    format!("<mn class=\"now\">{}</mn>", number(value, 3))
+    format!("<mn class=\"now\">{}</mn>", number(value, 4))
 }
 
 fn sub(base: &str, index: &str) -> String {
@@ -92,7 +92,7 @@ pub fn equation_3(recipe: &Recipe) -> String {
 
 /// Eq. 4: S(τ) = cos(R(A)\[τ\], R_Lang\[τ\]), and 𝒯, the last k₂ of the ranking.
 pub fn equation_4(recipe: &Recipe) -> String {
-    let share = format!("<mn class=\"now\">{}{}%</mn>", number(recipe.parameters.k2 * 100.0, 1), '\u{202f}');
+    let share = format!("<mn class=\"now\">{}{}%</mn>", number(recipe.parameters.k2 * 100.0, 2), '\u{202f}');
     let similarity =
         [mi("S"), mo("("), mi("τ"), mo(")"), mo("="), mi("cos"), mo("("), at_tau(&ability()), mo(",")];
     let set = [mi("𝒯"), mo("="), text("the last\u{a0}"), share, text("\u{a0}by\u{a0}"), mi("S")];
@@ -114,6 +114,37 @@ pub fn equation_5_selected(recipe: &Recipe) -> String {
 pub fn equation_5_other() -> String {
     let tau = format!("<mover><mi>τ</mi>{}</mover>", mo("~"));
     math(&[tau, mo("="), sub("τ", &mi("o")), mo("+"), at_tau(&languages())])
+}
+
+/// The task vector: Θo + λ[(Θ_{A,L0} − Θo) + Σᵢ μᵢ(Θ_{Li} − Θo)].
+pub fn task_vector(reference: &str) -> String {
+    let index = || mi("i");
+    let language = sub("Θ", &(sub("L", &index())));
+    [
+        math(&[
+            base(),
+            mo("+"),
+            mi("λ"),
+            mo("["),
+            mo("("),
+            theta(&format!("A,{reference}")),
+            mo("−"),
+            base(),
+            mo(")"),
+        ]),
+        math(&[
+            between("+"),
+            format!("<munder>{}{}</munder>", mo("∑"), index()),
+            sub("μ", &index()),
+            mo("("),
+            language,
+            mo("−"),
+            base(),
+            mo(")"),
+            mo("]"),
+        ]),
+    ]
+    .concat()
 }
 
 #[cfg(test)]

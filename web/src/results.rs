@@ -64,6 +64,20 @@ pub fn rows(results: &[SubjectResult], recorded: &[RecordedRow]) -> Vec<Row> {
 }
 
 impl Row {
+    /// The name in full: recorded labels are the paper's, which say little to who has not read it.
+    pub fn name(&self) -> &str {
+        match self.label.as_str() {
+            "F-CPT_A" => "Full training on the ability (F-CPT_A)",
+            "F-TV" => "Full task vector (F-TV)",
+            label => label,
+        }
+    }
+
+    /// Whether the numbers were computed here.
+    pub fn is_measured_here(&self) -> bool {
+        self.kind != Kind::Recorded
+    }
+
     /// The row's numbers in a language.
     pub fn cell(&self, language: &str) -> Option<&LanguageResult> {
         self.cells.iter().find(|cell| cell.language == language)
@@ -95,7 +109,7 @@ pub fn headline(
     let (merged, base, vector) = (mean(Kind::Merged)?, mean(Kind::Base)?, mean(Kind::TaskVector)?);
     Some(match metric {
         ResultsMetric::Accuracy => format!(
-            "Outside {reference_name}, the merged model answers {} of the problems; the base answers {}, the task vector {}.",
+            "Outside {reference_name}, the merged model solves {} of the problems; the base solves {}, the task vector {}.",
             percent(merged.0, 1),
             percent(base.0, 1),
             percent(vector.0, 1),
@@ -114,6 +128,8 @@ pub fn headline(
 pub struct Bar {
     /// Whose.
     pub label: String,
+    /// That in full.
+    pub name: String,
     /// What the number is.
     pub kind: Kind,
     /// Where it ends.
@@ -148,7 +164,7 @@ pub fn bars(rows: &[Row], pack: &PackSummary, metric: ResultsMetric) -> (Axis, V
             }
             ResultsMetric::Perplexity => (axis.at(cell.perplexity), None, perplexity(cell.perplexity)),
         };
-        Bar { label: row.label.clone(), kind: row.kind, at, interval, value }
+        Bar { label: row.label.clone(), name: row.name().into(), kind: row.kind, at, interval, value }
     };
     let group = |language: &maec_protocol::Language| Group {
         name: language.name.clone(),
@@ -216,6 +232,8 @@ mod tests {
         assert_eq!(labels, ["Base", "Task vector", "MAEC", "F-TV"]);
         assert_eq!(rows[3].source.as_deref(), Some("maec quickstart"));
         assert_eq!(rows[3].mean_elsewhere("en"), None);
+        assert_eq!((rows[2].name(), rows[3].name()), ("MAEC", "Full task vector (F-TV)"));
+        assert!(rows[2].is_measured_here() && !rows[3].is_measured_here());
     }
 
     #[test]

@@ -95,6 +95,7 @@ impl Bench {
                 .iter()
                 .map(|language| Language { code: language.code.clone(), name: language.name.clone() })
                 .collect(),
+            tensors: weights.tensors().iter().map(|info| info.name.clone()).collect(),
             recipe: recipe.clone(),
             lambda: about.lambda,
             problems_per_language: problems_per_language(about, &problems),

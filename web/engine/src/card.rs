@@ -5,11 +5,11 @@ use std::fmt::Write;
 use maec_checkpoint::Pack;
 use maec_recipe::MergeMethod;
 
-use crate::merging::Merge;
+use crate::merging::Made;
 
 /// `README.md` with front matter: what was merged from what, and how to check it.
-pub(crate) fn model_card(pack: &Pack, merge: &Merge) -> String {
-    let (about, recipe, report) = (pack.manifest(), &merge.recipe, &merge.report);
+pub(crate) fn model_card(pack: &Pack, made: &Made) -> String {
+    let (about, recipe, report) = (pack.manifest(), &made.recipe, &made.report);
     let p = &recipe.parameters;
     let mut card = String::from("---\n");
     let mut line = |text: std::fmt::Arguments<'_>| {

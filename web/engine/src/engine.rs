@@ -77,10 +77,13 @@ impl<H: Host> Engine<H> {
                 match request {
                     Request::Score { recipe } => plain(bench.score(&job, &recipe).await?),
                     Request::Merge { recipe } => plain(bench.merge_for_page(&job, &recipe).await?),
-                    Request::Evaluate { subjects, problems_per_language, lambda } => {
-                        plain(bench.evaluate(&job, &subjects, problems_per_language, lambda).await?)
+                    Request::Evaluate { recipe, subjects, problems_per_language, lambda } => {
+                        bench.prepare(&job, &recipe, &subjects, lambda).await?;
+                        plain(bench.evaluate(&job, &subjects, problems_per_language).await?)
                     }
-                    Request::Generate { subject, prompt, max_new_tokens } => {
+                    Request::Generate { recipe, subject, prompt, max_new_tokens } => {
+                        let lambda = bench.pack.manifest().lambda;
+                        bench.prepare(&job, &recipe, &[subject], lambda).await?;
                         plain(bench.generate(&job, subject, &prompt, max_new_tokens).await?)
                     }
                     Request::Export { recipe } => bench.export(&job, &recipe).await,

@@ -16,18 +16,15 @@ const TEXTS: usize = 100;
 const CLOSE: f32 = 1e-3;
 
 impl Bench {
-    /// Evaluates the subjects in every language; what was computed before is not computed again.
+    /// Evaluates the subjects, which are [prepared](Self::prepare), in every language; what was computed before is not
+    /// computed again.
     pub async fn evaluate<H: Host>(
         &mut self,
         job: &Job<'_, H>,
         subjects: &[Subject],
         problems: u32,
-        lambda: f64,
     ) -> Result<Reply, Failure> {
         job.checkpoint().await?;
-        if subjects.contains(&Subject::TaskVector) {
-            self.prepare_task_vector(job, lambda).await?;
-        }
         let before = job.host().dispatches();
         let codes: Vec<String> =
             self.pack.manifest().languages.iter().map(|language| language.code.clone()).collect();
@@ -124,16 +121,12 @@ impl Bench {
     pub fn subject(&self, subject: Subject) -> Result<(&Llama, &str), Failure> {
         let merge = match subject {
             Subject::Base => return Ok((&self.base, &self.base_hash)),
-            Subject::TaskVector => self
-                .task_vector
-                .as_ref()
-                .ok_or_else(|| Failure::refused("There is no task vector yet.", "Evaluate it first."))?,
-            Subject::Merged => self
-                .merged
-                .as_ref()
-                .ok_or_else(|| Failure::refused("Nothing is merged yet.", "Merge first."))?,
+            Subject::TaskVector => &self.task_vector,
+            Subject::Merged => &self.merged,
         };
-        Ok((&merge.model, &merge.report.output_hash))
+        let merge =
+            merge.as_ref().ok_or_else(|| Failure::refused("Nothing is merged yet.", "Merge first."))?;
+        Ok((&merge.model, &merge.made.report.output_hash))
     }
 
     fn problems_in(&self, code: &str, at_most: u32) -> &[Problem] {

@@ -9,34 +9,34 @@ use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::job::Job;
-use crate::merging::Merge;
+use crate::merging::Made;
 use crate::{Failure, Host, card};
 
 impl Bench {
     /// The merged model's files; the last merge is used where its recipe is this one.
     pub async fn export<H: Host>(
-        &mut self,
+        &self,
         job: &Job<'_, H>,
         recipe: &Recipe,
     ) -> Result<(Reply, Vec<Vec<u8>>), Failure> {
         job.checkpoint().await?;
         let fresh;
-        let merge = match self.merged.as_ref().filter(|merge| merge.recipe == *recipe) {
-            Some(merge) => merge,
+        let made = match self.merged.as_ref().filter(|merge| merge.made.recipe == *recipe) {
+            Some(merge) => &merge.made,
             None => {
-                fresh = self.merge(job, recipe, "").await?;
+                fresh = self.make(job, recipe, "")?;
                 &fresh
             }
         };
         job.checkpoint().await?;
-        let files = self.model_files(merge)?;
+        let files = self.model_files(made)?;
         let (names, bytes) = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).unzip();
-        Ok((Reply::Exported { names, hash: merge.report.output_hash.clone() }, bytes))
+        Ok((Reply::Exported { names, hash: made.report.output_hash.clone() }, bytes))
     }
 
-    fn model_files(&self, merge: &Merge) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
+    fn model_files(&self, made: &Made) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
         let sink = MemorySink::new();
-        let weights = &merge.weights;
+        let weights = &made.weights;
         write_safetensors(&mut sink.clone(), weights.tensors(), &BTreeMap::new(), &mut |info, write| {
             write(&weights.read_bytes(&info.name)?)
         })?;
@@ -47,8 +47,8 @@ impl Bench {
             ("tokenizer.json", self.pack.file(&about.tokenizer)?.to_vec()),
             ("tokenizer_config.json", self.tokenizer_config()),
             ("generation_config.json", self.generation_config()),
-            ("recipe.json", merge.recipe.to_json().into_bytes()),
-            ("README.md", card::model_card(&self.pack, merge).into_bytes()),
+            ("recipe.json", made.recipe.to_json().into_bytes()),
+            ("README.md", card::model_card(&self.pack, made).into_bytes()),
         ])
     }
 

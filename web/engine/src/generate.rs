@@ -9,17 +9,15 @@ use crate::job::Job;
 use crate::{Failure, Host};
 
 impl Bench {
-    /// Goes on from a prompt. A cancellation ends it like a stop token does, with what was written so far.
+    /// Lets a [prepared](Self::prepare) subject go on from a prompt. A cancellation ends it like a stop token does, with
+    /// what was written so far.
     pub async fn generate<H: Host>(
-        &mut self,
+        &self,
         job: &Job<'_, H>,
         subject: Subject,
         prompt: &str,
         max_new_tokens: u32,
     ) -> Result<Reply, Failure> {
-        if subject == Subject::TaskVector && self.task_vector.is_none() {
-            self.prepare_task_vector(job, self.pack.manifest().lambda).await?;
-        }
         let (model, _) = self.subject(subject)?;
         let ids = self.tokenizer.encode(prompt);
         let positions = self.config.max_position_embeddings;

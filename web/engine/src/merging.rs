@@ -3,21 +3,27 @@
 use maec_checkpoint::{MemoryWeights, Weights};
 use maec_merge::{Inputs, Options, Progress, Report, Stage, merge_to_memory, tensor_stats};
 use maec_model::Llama;
-use maec_protocol::{Reply, TensorScore};
+use maec_protocol::{Reply, Subject, TensorScore};
 use maec_recipe::{MergeMethod, Parameters, Recipe, Select};
 
 use crate::bench::Bench;
 use crate::job::Job;
 use crate::{Failure, Host, device_merge};
 
-/// A finished merge.
-pub(crate) struct Merge {
+/// What the CPU executor made of a recipe: what is exported and hashed.
+pub(crate) struct Made {
     /// What was merged.
     pub recipe: Recipe,
-    /// The CPU executor's bytes.
+    /// The merged bytes.
     pub weights: MemoryWeights,
-    /// The CPU executor's account, with the hash of its bytes.
+    /// The executor's account, with the hash of its bytes.
     pub report: Report,
+}
+
+/// A finished merge, ready to run.
+pub(crate) struct Merge {
+    /// The CPU executor's part.
+    pub made: Made,
     /// On a GPU made of the GPU's own values, else of the CPU executor's.
     pub model: Llama,
     /// Largest |GPU − CPU|; 0 on the CPU.
@@ -84,10 +90,11 @@ impl Bench {
         let before = job.host().dispatches();
         let merge = self.merge(job, recipe, "").await?;
         job.checkpoint().await?;
-        let mut ranked: Vec<_> = merge.report.tensors.iter().filter(|tensor| tensor.selected).collect();
+        let report = &merge.made.report;
+        let mut ranked: Vec<_> = report.tensors.iter().filter(|tensor| tensor.selected).collect();
         ranked.sort_by_key(|tensor| tensor.rank);
         let reply = Reply::Merged {
-            hash: merge.report.output_hash.clone(),
+            hash: report.output_hash.clone(),
             selected: ranked.into_iter().map(|tensor| tensor.stats.name.clone()).collect(),
             seconds: job.seconds(),
             dispatches: job.host().dispatches() - before,
@@ -97,13 +104,8 @@ impl Bench {
         Ok(reply)
     }
 
-    /// Merges on the CPU, and on a GPU once more there. `what` ends the progress messages' labels.
-    pub async fn merge<H: Host>(
-        &self,
-        job: &Job<'_, H>,
-        recipe: &Recipe,
-        what: &str,
-    ) -> Result<Merge, Failure> {
+    /// Merges on the CPU, for an export. `what` ends the progress messages' labels.
+    pub fn make<H: Host>(&self, job: &Job<'_, H>, recipe: &Recipe, what: &str) -> Result<Made, Failure> {
         let inputs = self.inputs(recipe)?;
         let progress = &mut |Progress { stage, done, total, .. }: Progress<'_>| {
             let (label, before) = match stage {
@@ -114,34 +116,53 @@ impl Bench {
             job.flow()
         };
         let (weights, report) = merge_to_memory(&inputs, recipe, &Options::default(), progress)?;
-        let (model, max_difference) = if H::GPU {
-            job.checkpoint().await?;
-            let (values, difference) = device_merge::merge(&self.device, &inputs, recipe, &report).await?;
-            (Llama::load(self.config.clone(), &values, &self.device)?, difference)
-        } else {
-            (Llama::load(self.config.clone(), &weights, &self.device)?, 0.0)
-        };
-        Ok(Merge { recipe: recipe.clone(), weights, report, model, max_difference })
+        Ok(Made { recipe: recipe.clone(), weights, report })
     }
 
-    /// Merges the task vector with the last merge's languages and weights (the pack's before any), unless it is there.
-    pub async fn prepare_task_vector<H: Host>(
+    /// Merges on the CPU, and on a GPU once more there.
+    async fn merge<H: Host>(&self, job: &Job<'_, H>, recipe: &Recipe, what: &str) -> Result<Merge, Failure> {
+        let made = self.make(job, recipe, what)?;
+        let (model, max_difference) = if H::GPU {
+            job.checkpoint().await?;
+            let inputs = self.inputs(recipe)?;
+            let (values, difference) =
+                device_merge::merge(&self.device, &inputs, recipe, &made.report).await?;
+            (Llama::load(self.config.clone(), &values, &self.device)?, difference)
+        } else {
+            (Llama::load(self.config.clone(), &made.weights, &self.device)?, 0.0)
+        };
+        Ok(Merge { made, model, max_difference })
+    }
+
+    /// Sees to it that the subjects are those of `recipe`: merges what is missing or of another recipe.
+    pub async fn prepare<H: Host>(
         &mut self,
         job: &Job<'_, H>,
+        recipe: &Recipe,
+        subjects: &[Subject],
         lambda: f64,
     ) -> Result<(), Failure> {
-        let like = self.merged.as_ref().map_or(&self.recipe, |merge| &merge.recipe);
-        let recipe = Recipe {
+        if subjects.contains(&Subject::Merged) && !is_of(self.merged.as_ref(), recipe) {
+            job.checkpoint().await?;
+            self.merged = Some(self.merge(job, recipe, "").await?);
+        }
+        let vector = Recipe {
             merge_method: MergeMethod::TaskVector,
             parameters: Parameters { lambda, ..Parameters::default() },
             select: Select::default(),
-            ..like.clone()
+            ..recipe.clone()
         };
-        if self.task_vector.as_ref().is_none_or(|merge| merge.recipe != recipe) {
-            self.task_vector = Some(self.merge(job, &recipe, " (task vector)").await?);
+        if subjects.contains(&Subject::TaskVector) && !is_of(self.task_vector.as_ref(), &vector) {
+            job.checkpoint().await?;
+            self.task_vector = Some(self.merge(job, &vector, " (task vector)").await?);
         }
         Ok(())
     }
+}
+
+/// Whether there is a merge, and of this recipe.
+fn is_of(merge: Option<&Merge>, recipe: &Recipe) -> bool {
+    merge.is_some_and(|merge| merge.made.recipe == *recipe)
 }
 
 /// The recipe without what Eq. 4's similarities do not depend on.

@@ -21,8 +21,13 @@ fn merged<const GPU: bool>(bed: &mut Bed<GPU>, recipe: &Recipe) -> (String, Vec<
     }
 }
 
-fn evaluated<const GPU: bool>(bed: &mut Bed<GPU>, subjects: Vec<Subject>) -> Vec<Vec<LanguageResult>> {
-    match bed.ask(Request::Evaluate { subjects, problems_per_language: 5, lambda: 0.3 }) {
+/// Asks to evaluate subjects of the pack's recipe.
+fn evaluate(subjects: Vec<Subject>, problems_per_language: u32) -> Request {
+    Request::Evaluate { recipe: recipe(), subjects, problems_per_language, lambda: 0.3 }
+}
+
+fn evaluated<const GPU: bool>(bed: &mut Bed<GPU>, request: Request) -> Vec<Vec<LanguageResult>> {
+    match bed.ask(request) {
         Reply::Evaluated { results, .. } => results.into_iter().map(|result| result.languages).collect(),
         other => panic!("{other:?}"),
     }
@@ -50,6 +55,7 @@ fn a_pack_opens_with_its_summary() {
         ["en", "es"]
     );
     assert_eq!((pack.problems_per_language, pack.recipe), (7, recipe()));
+    assert_eq!((pack.tensors.len(), pack.tensors[0].as_str()), (20, "model.embed_tokens.weight"));
     assert_eq!(pack.examples.len(), 8);
     assert_eq!(pack.recorded[0].label, "F-TV");
     let files = bed.world.files.borrow();
@@ -73,13 +79,9 @@ fn a_changed_or_missing_file_is_named() {
 }
 
 #[test]
-fn requests_before_their_time_are_refused() {
+fn a_request_before_a_pack_is_open_is_refused() {
     let mut bed = Bed::<false>::closed();
     assert!(failed(bed.ask(Request::Score { recipe: recipe() })).contains("No pack is open."));
-    let mut bed = Bed::<false>::open();
-    let subjects = vec![Subject::Merged];
-    let request = Request::Evaluate { subjects, problems_per_language: 1, lambda: 0.1 };
-    assert!(failed(bed.ask(request)).contains("Nothing is merged yet."));
 }
 
 #[test]
@@ -135,7 +137,8 @@ fn merges_have_the_cpu_executors_hash_on_every_host() {
 fn evaluation_is_that_of_the_merged_weights() {
     let mut bed = Bed::<false>::open();
     merged(&mut bed, &recipe());
-    let results = evaluated(&mut bed, vec![Subject::Base, Subject::TaskVector, Subject::Merged]);
+    let all = vec![Subject::Base, Subject::TaskVector, Subject::Merged];
+    let results = evaluated(&mut bed, evaluate(all, 5));
     assert_eq!(results.len(), 3);
 
     let text =
@@ -185,16 +188,41 @@ fn what_is_known_is_not_computed_again() {
     let mut bed = Bed::<false>::open();
     merged(&mut bed, &recipe());
     let all = vec![Subject::Base, Subject::TaskVector, Subject::Merged];
-    let first = evaluated(&mut bed, all.clone());
-    let request = Request::Evaluate { subjects: all.clone(), problems_per_language: 5, lambda: 0.3 };
-    let replies = bed.ask_all(request);
+    let first = evaluated(&mut bed, evaluate(all.clone(), 5));
+    let replies = bed.ask_all(evaluate(all.clone(), 5));
     assert_eq!(replies.len(), 1, "no progress: {replies:?}");
-    assert_eq!(evaluated(&mut bed, all.clone()), first);
-    // Another merge is evaluated anew, and the base is not.
+    assert_eq!(evaluated(&mut bed, evaluate(all, 5)), first);
+}
+
+#[test]
+fn what_is_asked_counts_and_not_what_was_merged_last() {
+    let all = vec![Subject::Base, Subject::TaskVector, Subject::Merged];
     let other = Recipe { parameters: Parameters { gamma: 9.0, ..recipe().parameters }, ..recipe() };
+    let write = |recipe: &Recipe| Request::Generate {
+        recipe: recipe.clone(),
+        subject: Subject::Merged,
+        prompt: "Tom has 1".into(),
+        max_new_tokens: 9,
+    };
+    let text = |bed: &mut Bed<false>, recipe: &Recipe| -> Vec<Reply> {
+        let replies = bed.ask_all(write(recipe)).into_iter().map(|(reply, _)| reply);
+        replies.filter(|reply| matches!(reply, Reply::Token { .. })).collect()
+    };
+    // Nothing was merged before: a question merges what it needs.
+    let first = evaluated(&mut Bed::<false>::open(), evaluate(all.clone(), 5));
+    let said = text(&mut Bed::<false>::open(), &recipe());
+
+    let mut bed = Bed::<false>::open();
+    merged(&mut bed, &recipe());
+    // Another question comes between a merge and its evaluation.
+    text(&mut bed, &other);
+    assert_eq!(evaluated(&mut bed, evaluate(all.clone(), 5)), first);
     merged(&mut bed, &other);
-    let second = evaluated(&mut bed, all);
-    assert_eq!(first[0], second[0]);
+    assert_eq!(text(&mut bed, &recipe()), said);
+    // The other recipe has other results, with the same base and the same task vector.
+    let request = Request::Evaluate { recipe: other, subjects: all, problems_per_language: 5, lambda: 0.3 };
+    let second = evaluated(&mut bed, request);
+    assert_eq!(first[..2], second[..2]);
     assert_ne!(first[2], second[2]);
 }
 
@@ -204,16 +232,16 @@ fn a_device_of_its_own_evaluates_alike() {
     let all = vec![Subject::Base, Subject::TaskVector, Subject::Merged];
     merged(&mut cpu, &recipe());
     merged(&mut gpu, &recipe());
-    for (cpu, gpu) in
-        evaluated(&mut cpu, all.clone()).iter().flatten().zip(evaluated(&mut gpu, all).iter().flatten())
-    {
+    let request = evaluate(all, 5);
+    let (cpu, gpu) = (evaluated(&mut cpu, request.clone()), evaluated(&mut gpu, request));
+    for (cpu, gpu) in cpu.iter().flatten().zip(gpu.iter().flatten()) {
         assert!((cpu.perplexity / gpu.perplexity - 1.0).abs() < 1e-2, "{cpu:?} {gpu:?}");
     }
 }
 
 #[test]
 fn long_work_reports_and_can_be_cancelled() {
-    let request = Request::Evaluate { subjects: vec![Subject::Base], problems_per_language: 7, lambda: 0.3 };
+    let request = evaluate(vec![Subject::Base], 7);
     let replies = Bed::<false>::open().ask_all(request.clone());
     assert!(matches!(replies.last(), Some((Reply::Evaluated { .. }, _))));
     let labels: Vec<&str> = replies
@@ -239,7 +267,13 @@ fn long_work_reports_and_can_be_cancelled() {
 #[test]
 fn generation_streams_what_it_returns() {
     let mut bed = Bed::<false>::open();
-    let request = Request::Generate { subject: Subject::Base, prompt: "Tom has 1".into(), max_new_tokens: 9 };
+    let ask = |prompt: &str| Request::Generate {
+        recipe: recipe(),
+        subject: Subject::Base,
+        prompt: prompt.into(),
+        max_new_tokens: 9,
+    };
+    let request = ask("Tom has 1");
     let replies = bed.ask_all(request.clone());
     let Some((Reply::Generated { tokens, stop, .. }, _)) = replies.last() else { panic!("{replies:?}") };
     let text: String = replies
@@ -258,8 +292,10 @@ fn generation_streams_what_it_returns() {
 
     bed.world.cancel.set(Some((bed.next_id(), 0)));
     assert_eq!(bed.ask(request), Reply::Cancelled);
-    let long = Request::Generate { subject: Subject::Base, prompt: "Tom ".repeat(40), max_new_tokens: 9 };
-    assert!(failed(bed.ask(long)).starts_with("The prompt has 41 tokens, the model 32 positions."));
+    assert!(
+        failed(bed.ask(ask(&"Tom ".repeat(40))))
+            .starts_with("The prompt has 41 tokens, the model 32 positions.")
+    );
 }
 
 #[test]

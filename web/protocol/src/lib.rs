@@ -44,8 +44,11 @@ pub enum Request {
         /// What to merge.
         recipe: Recipe,
     },
-    /// Accuracy and perplexity of the subjects → [`Reply::Evaluated`]. `Merged` needs a [`Request::Merge`] before.
+    /// Accuracy and perplexity of the subjects → [`Reply::Evaluated`]. Merges first where what the engine holds is of
+    /// another recipe.
     Evaluate {
+        /// What `Merged` is a merge of; its languages and weights are the task vector's too.
+        recipe: Recipe,
         /// Models, in the order they are evaluated.
         subjects: Vec<Subject>,
         /// The first so many test problems of every language.
@@ -53,8 +56,10 @@ pub enum Request {
         /// λ of the task vector.
         lambda: f64,
     },
-    /// Greedy generation → many [`Reply::Token`], then [`Reply::Generated`].
+    /// Greedy generation → many [`Reply::Token`], then [`Reply::Generated`]. Merges first as [`Request::Evaluate`] does.
     Generate {
+        /// What `Merged` is a merge of.
+        recipe: Recipe,
         /// Which model.
         subject: Subject,
         /// The text to go on from.
@@ -82,7 +87,7 @@ pub enum Subject {
     Base,
     /// Θo + λ[(Θ_{A,L0} − Θo) + Σ μᵢ(Θ_{Li} − Θo)], from the pack's deltas.
     TaskVector,
-    /// The last merge.
+    /// The request's recipe, merged.
     Merged,
 }
 
@@ -219,6 +224,8 @@ pub struct PackSummary {
     pub bytes: u64,
     /// All languages, the reference language first.
     pub languages: Vec<Language>,
+    /// Names of the base's tensors, sorted.
+    pub tensors: Vec<String>,
     /// The default recipe.
     pub recipe: Recipe,
     /// λ of the task vector, tuned by the command that made the pack.

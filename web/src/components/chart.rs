@@ -6,7 +6,7 @@ use maec_recipe::ResultsMetric;
 use super::live::{live, text};
 use super::segments::{Segments, code};
 use crate::format::{number, percent};
-use crate::results::{Bar, Group, Kind, Row, bar_svg, bars};
+use crate::results::{Bar, Group, Row, bar_svg, bars};
 use crate::studio::Studio;
 
 /// The bars of the metric that is looked at.
@@ -17,7 +17,7 @@ pub fn Chart(rows: Memo<Vec<Row>>) -> impl IntoView {
         let svg = bar_svg(&bar, ticks);
         view! {
             <div class=format!("bar-row {}", bar.kind.class())>
-                <span class="bar-label">{bar.label}</span>
+                <span class="bar-label" title=bar.name>{bar.label}</span>
                 <svg class="track" aria-hidden="true" inner_html=svg></svg>
                 <span class="bar-value">{bar.value}</span>
             </div>
@@ -90,9 +90,4 @@ pub fn MetricToggle() -> impl IntoView {
     let choices = [("accuracy", "Accuracy"), ("perplexity", "Perplexity")]
         .map(|(value, label)| (value.into(), label.into()));
     view! { <Segments name="metric" legend="Bars show" quiet=true choices=choices.to_vec() chosen choose/> }
-}
-
-/// Whether a row was evaluated here.
-pub fn is_measured_here(row: &Row) -> bool {
-    row.kind != Kind::Recorded
 }

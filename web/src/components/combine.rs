@@ -2,14 +2,17 @@
 
 use leptos::prelude::*;
 use maec_protocol::PackSummary;
+use maec_recipe::Tab;
 
 use super::extract::{Equation, FACTOR, StepHead, scalar, set_scalar};
 use super::live::{live, text};
 use super::param::{Param, Range};
 use super::segments::{Choice, Segments, code};
-use crate::format::{plural, seconds};
+use super::{hand_focus, jump};
+use crate::format::{plural, scientific, seconds};
 use crate::math;
-use crate::studio::{EngineState, Outcome, Run, Studio};
+use crate::results::{headline, rows};
+use crate::studio::{EngineState, Outcome, Run, Studio, section};
 
 /// γ, η and Eq. 5, with the button that does it all.
 #[component]
@@ -80,11 +83,13 @@ fn RunPanel() -> impl IntoView {
     view! {
         <div class="run" data-testid="run" data-state=text(move || if running.get() { "running" } else { "idle" })>
             {live(move || if running.get() {
+                hand_focus("cancel", "merge-evaluate");
                 view! { <Progress/> }.into_any()
             } else {
+                hand_focus("merge-evaluate", "cancel");
                 view! {
                     <button
-                        type="button" class="primary" data-testid="merge-evaluate"
+                        type="button" class="primary" id="merge-evaluate" data-testid="merge-evaluate"
                         on:click=move |_| studio.merge_and_evaluate()
                     >
                         {text(label)}
@@ -127,9 +132,9 @@ fn Progress() -> impl IntoView {
             </div>
             <p class="progress-numbers">
                 <span>{live(move || share().map(|share| format!("{share:.0}\u{202f}%")))}</span>
-                <span>{live(move || now.with(|now| now.2).map(|left| format!("about {} left", seconds(left))))}</span>
+                <span>{live(move || now.with(|now| now.2).map(|left| format!("about {} left", seconds(left.max(0.1)))))}</span>
             </p>
-            <button type="button" class="secondary" data-testid="cancel" on:click=move |_| studio.cancel_run()>"Cancel"</button>
+            <button type="button" class="secondary" id="cancel" data-testid="cancel" on:click=move |_| studio.cancel_run()>"Cancel"</button>
         </div>
     }
 }
@@ -152,7 +157,20 @@ fn Merged(outcome: std::sync::Arc<Outcome>) -> impl IntoView {
         });
     };
     let gpu = outcome.backend.name == "wgpu";
+    let results = rows(&outcome.results, &[]);
+    let sentence = move || {
+        let (code, name) = studio.reference();
+        headline(&results, studio.metric.get(), &code, &name).unwrap_or_default()
+    };
+    let see = move |event: web_sys::MouseEvent| {
+        jump(&event, section(Tab::Results));
+        studio.tab.set(Tab::Results);
+    };
     view! {
+        <p class="merge-headline">
+            {text(sentence)}" "
+            <a href=format!("#{}", section(Tab::Results)) data-testid="see-results" on:click=see>"See results"</a>
+        </p>
         <dl
             class="merge-facts" data-testid="merged" data-hash=hash data-backend=outcome.backend.name.clone()
             data-merge-dispatches=outcome.dispatches.0 data-evaluate-dispatches=outcome.dispatches.1
@@ -175,7 +193,7 @@ fn Merged(outcome: std::sync::Arc<Outcome>) -> impl IntoView {
                     <dt>"GPU"</dt>
                     <dd>
                         {crate::format::count(outcome.dispatches.0 + outcome.dispatches.1)}" dispatches, at most "
-                        {format!("{:.1e}", outcome.max_difference)}" from the CPU's merge"
+                        {scientific(outcome.max_difference)}" from the CPU's merge"
                     </dd>
                 </div>
             })}

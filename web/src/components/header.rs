@@ -8,6 +8,7 @@ use super::live::{live, text};
 use super::segments::{Segments, code};
 use super::theme::ThemeToggle;
 use crate::engine::EngineKind;
+use crate::format::scientific;
 use crate::studio::{EngineState, Studio, section};
 
 /// The page's banner.
@@ -131,8 +132,8 @@ fn Checks(backend: Backend) -> impl IntoView {
         view! {
             <tr>
                 <th scope="row">{check.kernel}</th>
-                <td>{format!("{:.1e}", check.max_difference)}</td>
-                <td>{format!("{:.0e}", check.tolerance)}</td>
+                <td data-value=check.max_difference>{scientific(check.max_difference)}</td>
+                <td data-value=check.tolerance>{scientific(check.tolerance)}</td>
             </tr>
         }
     };

@@ -18,9 +18,12 @@ mod tensor_table;
 mod theme;
 mod try_it;
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 
+use crate::browser;
 use crate::studio::{EngineState, Studio, open};
 
 /// The whole page.
@@ -46,14 +49,27 @@ pub fn App() -> impl IntoView {
 /// Goes to a place on the page without touching the address, which belongs to links.
 fn jump(event: &web_sys::MouseEvent, id: &str) {
     event.prevent_default();
-    crate::browser::scroll_to(id);
-    crate::browser::focus(id);
+    // In this order: the focus would break off a scroll.
+    browser::focus(id);
+    browser::scroll_to(id);
 }
 
-/// The value of the input that an event came from.
-fn value_of(event: &web_sys::Event) -> String {
-    let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
-    input.map(|input| input.value()).unwrap_or_default()
+/// For a part that another one takes the place of: when the part goes while the element `own` in it has the
+/// keyboard's focus, the focus goes on to the element `next`.
+fn hand_focus(own: &'static str, next: &'static str) {
+    on_cleanup(move || {
+        if browser::has_focus(own) {
+            spawn_local(async move {
+                TimeoutFuture::new(0).await;
+                browser::focus(next);
+            });
+        }
+    });
+}
+
+/// The input that an event came from.
+fn input_of(event: &web_sys::Event) -> Option<web_sys::HtmlInputElement> {
+    event.target()?.dyn_into().ok()
 }
 
 #[component]

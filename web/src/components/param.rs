@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::input_of;
 use super::live::{live, text};
-use super::value_of;
 use crate::format::number;
 
 /// What a control may hold.
@@ -22,10 +22,15 @@ impl Range {
     fn read(self, typed: &str) -> Result<f64, String> {
         let (low, high) = self.field;
         match typed.trim().replace(',', ".").parse::<f64>() {
-            Ok(value) if (low..=high).contains(&value) => Ok(value),
+            Ok(value) if (low..=high).contains(&value) => Ok(rounded(value)),
             _ => Err(format!("Give a number from {} to {}.", number(low, 2), number(high, 2))),
         }
     }
+}
+
+/// To the four decimals that fields and equations show, so that what is shown is what is merged.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }
 
 /// A labelled slider with its number field. `symbol` is MathML, inserted as it is: what comes from a link is escaped
@@ -50,21 +55,25 @@ pub fn Param(
     children: Option<Children>,
 ) -> impl IntoView {
     let error = RwSignal::new(None::<String>);
-    let shown = move || {
-        // A value that came from elsewhere makes an old complaint void.
-        let text = format!("{}", (value.get() * 1e4).round() / 1e4);
+    // A value that came from elsewhere makes an old complaint void.
+    Effect::new(move |_| {
+        value.track();
         error.set(None);
-        text
-    };
-    let typed = move |event: web_sys::Event| match range.read(&value_of(&event)) {
-        Ok(number) => {
-            error.set(None);
-            set.run(number);
+    });
+    let typed = move |event: web_sys::Event| {
+        let Some(input) = input_of(&event) else { return };
+        match range.read(&input.value()) {
+            Ok(number) => {
+                error.set(None);
+                set.run(number);
+                // What was rounded to the value that is set already would go on standing there.
+                input.set_value(&rounded(value.get_untracked()).to_string());
+            }
+            Err(sentence) => error.set(Some(sentence)),
         }
-        Err(sentence) => error.set(Some(sentence)),
     };
     let moved = move |event: web_sys::Event| {
-        if let Ok(number) = value_of(&event).parse() {
+        if let Some(Ok(number)) = input_of(&event).map(|input| input.value().parse()) {
             set.run(number);
         }
     };
@@ -88,7 +97,7 @@ pub fn Param(
                     min=range.field.0
                     max=range.field.1
                     step=range.step
-                    prop:value=text(shown)
+                    prop:value=text(move || rounded(value.get()).to_string())
                     aria-invalid=text(move || error.with(Option::is_some).to_string())
                     aria-describedby=description
                     on:change=typed
@@ -123,6 +132,7 @@ mod tests {
     fn typed_numbers_are_taken_with_either_decimal_mark() {
         assert_eq!(K2.read("80"), Ok(80.0));
         assert_eq!(K2.read(" 62,5 "), Ok(62.5));
+        assert_eq!(K2.read("0.123456"), Ok(0.1235));
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! Step 2: the tensor map, the ranking with its cut, and k₂.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use maec_recipe::Select;
 
 use super::detail::Detail;
 use super::extract::{Equation, StepHead};
-use super::live::{live, text, when};
+use super::live::{live, text};
 use super::param::{Param, Range};
 use super::ranking::RankingStrip;
 use super::tensor_map::{Legend, TensorMapView};
+use crate::browser;
 use crate::format::number;
+use crate::map::TensorMap;
 use crate::math;
 use crate::studio::{Force, Studio};
 
@@ -25,6 +29,10 @@ pub struct Shared {
     pub names: Memo<Vec<String>>,
     /// The tensor that is explained: under the pointer, else the one last focused.
     pub shown: Memo<Option<usize>>,
+    /// Where the tensors stand.
+    pub map: Memo<Arc<TensorMap>>,
+    /// The one cell that the Tab key reaches: the focused tensor's, else the first.
+    pub active: Memo<Option<usize>>,
 }
 
 impl Shared {
@@ -36,14 +44,18 @@ impl Shared {
         let bound = Memo::new(move |_| {
             studio.scores.with(|scores| crate::scale::bound(scores.iter().map(|score| score.similarity)))
         });
-        let shown = Memo::new(move |_| {
-            let focused = || {
-                let name = studio.focused.get()?;
-                names.with(|names| names.iter().position(|other| *other == name))
-            };
-            studio.hovered.get().or_else(focused)
+        let map = Memo::new(move |_| {
+            Arc::new(
+                names.with(|names| TensorMap::new(&names.iter().map(String::as_str).collect::<Vec<_>>())),
+            )
         });
-        Self { bound, names, shown }
+        let focused = move || {
+            let name = studio.focused.get()?;
+            names.with(|names| names.iter().position(|other| *other == name))
+        };
+        let shown = Memo::new(move |_| studio.hovered.get().or_else(focused));
+        let active = Memo::new(move |_| focused().or_else(|| map.with(|map| map.first())));
+        Self { bound, names, shown, map, active }
     }
 }
 
@@ -80,16 +92,11 @@ fn Map(shared: Shared) -> impl IntoView {
     let overrides = Memo::new(move |_| {
         studio.ranking.with(|ranking| ranking.forced.iter().filter(|forced| **forced != Force::No).count())
     });
-    let undo = move || {
-        view! {
-            <button
-                type="button" class="quiet" data-testid="clear-overrides"
-                on:click=move |_| studio.edit(|recipe| recipe.select = Select::default())
-            >
-                {text(move || format!("Undo {} by hand", crate::format::plural(overrides.get(), "choice")))}
-            </button>
+    let undo = move |_| {
+        studio.edit(|recipe| recipe.select = Select::default());
+        if let Some(tensor) = shared.active.get_untracked() {
+            browser::focus(&format!("cell-{tensor}"));
         }
-        .into_any()
     };
     let count = move || {
         let (count, all) = chosen(studio);
@@ -100,7 +107,13 @@ fn Map(shared: Shared) -> impl IntoView {
         <div class="map-head">
             <h3 id="map-title">"Tensor map"</h3>
             <p class="map-count" data-testid="selected-count" role="status">{text(count)}</p>
-            {when(move || overrides.get() > 0, undo)}
+            // Its place is kept, so that the map does not move under the finger that chooses.
+            <button
+                type="button" class="quiet" data-testid="clear-overrides" on:click=undo
+                style:visibility=text(move || if overrides.get() > 0 { "visible" } else { "hidden" })
+            >
+                {text(move || format!("Undo {} by hand", crate::format::plural(overrides.get(), "choice")))}
+            </button>
         </div>
         <TensorMapView shared/>
         <Legend shared/>
@@ -113,7 +126,9 @@ fn Map(shared: Shared) -> impl IntoView {
 fn Cut(shared: Shared) -> impl IntoView {
     let studio = Studio::current();
     let percent = Memo::new(move |_| studio.recipe.with(|recipe| (recipe.parameters.k2 * 1e4).round() / 1e2));
-    let set = Callback::new(move |percent: f64| studio.edit(|recipe| recipe.parameters.k2 = percent / 100.0));
+    let set = Callback::new(move |percent: f64| {
+        studio.edit(|recipe| recipe.parameters.k2 = (percent * 1e2).round() / 1e4)
+    });
     let spoken = Signal::derive(move || {
         let (count, all) = chosen(studio);
         format!("{} percent, {count} of {all} tensors selected", number(percent.get(), 1))

@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::chart::{Chart, MetricToggle, is_measured_here};
+use super::chart::{Chart, MetricToggle};
+use super::hand_focus;
 use super::live::{live, text, when};
-use crate::format::{percent, perplexity};
+use crate::format::{number, percent, perplexity};
 use crate::results::{Row, accuracy, headline, rows};
 use crate::studio::Studio;
 
@@ -43,28 +44,37 @@ pub fn Results() -> impl IntoView {
                 {when(move || has_rows.get(), || view! { <MetricToggle/> }.into_any())}
             </div>
             <p class="headline" role="status">{text(sentence)}</p>
-            {when(move || is_stale.get(), move || view! {
-                <p class="stale">
-                    "These are the results of earlier settings. "
-                    <button
-                        type="button" class="quiet" data-testid="rerun" disabled=live(move || studio.is_running())
-                        on:click=move |_| studio.merge_and_evaluate()
-                    >
-                        "Evaluate the present ones"
-                    </button>
-                </p>
-            }.into_any())}
+            {when(move || is_stale.get(), || view! { <Stale/> }.into_any())}
             {when(move || has_rows.get(), move || view! {
                 <div class="results-body">
                     <div class="results-chart"><Chart rows/></div>
                     <div class="results-table">
                         <ResultsTable rows/>
+                        {when(move || studio.outcome.with(Option::is_some), || view! { <TaskVectorNote/> }.into_any())}
                         <Sources rows/>
                         <CloseCalls rows/>
                     </div>
                 </div>
             }.into_any())}
         </section>
+    }
+}
+
+/// Says that the results are of earlier settings.
+#[component]
+fn Stale() -> impl IntoView {
+    let studio = Studio::current();
+    hand_focus("rerun", "results");
+    view! {
+        <p class="stale">
+            "These are the results of earlier settings. "
+            <button
+                type="button" class="quiet" id="rerun" data-testid="rerun" disabled=live(move || studio.is_running())
+                on:click=move |_| studio.merge_and_evaluate()
+            >
+                "Evaluate the present ones"
+            </button>
+        </p>
     }
 }
 
@@ -92,11 +102,11 @@ fn ResultsTable(rows: Memo<Vec<Row>>) -> impl IntoView {
         let mean = code.with_value(|code| row.mean_elsewhere(code)).map_or("–".into(), |(share, value)| {
             if perplexities { perplexity(value) } else { percent(share, 1) }
         });
-        let recorded = (!is_measured_here(row)).then(|| view! { <span class="tag">"recorded"</span> });
+        let recorded = (!row.is_measured_here()).then(|| view! { <span class="tag">"recorded"</span> });
         let columns = languages().iter().map(cell).collect_view();
         view! {
             <tr class=row.kind.class() data-row=row.label.clone()>
-                <th scope="row">{row.label.clone()}" "{recorded}</th>
+                <th scope="row">{row.name().to_owned()}" "{recorded}</th>
                 {columns}
                 <td class="mean">{mean}</td>
             </tr>
@@ -128,17 +138,36 @@ fn ResultsTable(rows: Memo<Vec<Row>>) -> impl IntoView {
     }
 }
 
+/// What the task vector's row is a merge of.
+#[component]
+fn TaskVectorNote() -> impl IntoView {
+    let studio = Studio::current();
+    let lambda = move || studio.pack.with(|pack| pack.as_ref().map_or(0.0, |pack| pack.lambda));
+    view! {
+        <p class="note" data-testid="task-vector">
+            "Task vector = "
+            <span inner_html=text(move || crate::math::task_vector(&studio.reference().0))></span>
+            {text(move || format!(", with \u{3bb} = {}, this recipe’s \u{3bc} and the pack’s deltas.", number(lambda(), 4)))}
+        </p>
+    }
+}
+
 #[component]
 fn Sources(rows: Memo<Vec<Row>>) -> impl IntoView {
+    let studio = Studio::current();
     let source = |row: &Row| {
         let source = row.source.clone()?;
-        Some(view! { <li><strong>{row.label.clone()}</strong>" was recorded by "<code>{source}</code></li> })
+        Some(
+            view! { <li><strong>{row.name().to_owned()}</strong>" was recorded by "<code>{source}</code></li> },
+        )
     };
     live(move || {
         let items = rows.with(|rows| rows.iter().filter_map(source).collect::<Vec<_>>());
         (!items.is_empty()).then(|| {
             view! {
-                <p class="note">"All other rows are computed in this tab from the pack's own bytes."</p>
+                {when(move || studio.outcome.with(Option::is_some), || view! {
+                    <p class="note">"All other rows are computed in this tab from the pack's own bytes."</p>
+                }.into_any())}
                 <ul class="note sources" data-testid="sources">{items}</ul>
             }
             .into_any()
@@ -153,7 +182,7 @@ fn CloseCalls(rows: Memo<Vec<Row>>) -> impl IntoView {
         rows.with(|rows| {
             let cells = rows
                 .iter()
-                .filter(|row| is_measured_here(row))
+                .filter(|row| row.is_measured_here())
                 .flat_map(|row| row.cells.iter().map(move |cell| (row, cell)));
             let close = cells.filter(|(_, cell)| !cell.close_calls.is_empty());
             close

@@ -1,7 +1,5 @@
 //! The tensor map: a grid of layers and kinds, coloured by similarity, walked with the arrow keys.
 
-use std::sync::Arc;
-
 use leptos::prelude::*;
 use web_sys::{KeyboardEvent, MouseEvent};
 
@@ -37,19 +35,8 @@ pub fn mark(studio: Studio, tensor: usize) -> &'static str {
 #[component]
 pub fn TensorMapView(shared: Shared) -> impl IntoView {
     let studio = Studio::current();
-    let map = Memo::new(move |_| {
-        Arc::new(
-            shared.names.with(|names| TensorMap::new(&names.iter().map(String::as_str).collect::<Vec<_>>())),
-        )
-    });
-    let column = RwSignal::new(0_usize);
-    // The one cell that the Tab key reaches: the focused tensor's, else the first.
-    let active = Memo::new(move |_| {
-        let focused = studio.focused.get();
-        let index = shared.names.with(|names| names.iter().position(|name| Some(name) == focused.as_ref()));
-        index.or_else(|| map.with(|map| map.first()))
-    });
-    let cell = Cell { studio, shared, map, column, active };
+    let map = shared.map;
+    let cell = Cell { studio, shared, column: StoredValue::new(0), was_shown: StoredValue::new(false) };
     let heads = move |map: &TensorMap| {
         let head = |column: &crate::map::Column| {
             view! { <span role="columnheader" title=column.words.clone()>{column.label.clone()}</span> }
@@ -68,7 +55,7 @@ pub fn TensorMapView(shared: Shared) -> impl IntoView {
         .into_any(),
         Row::Layer { layer, cells } => view! {
             <div class="map-row" role="row">
-                <span role="rowheader" class="row-name"><span class="visually-hidden">"Layer "</span>{layer + 1}</span>
+                <span role="rowheader" class="row-name"><span class="visually-hidden">"Layer "</span>{*layer}</span>
                 {cells
                     .iter()
                     .map(|tensor| match tensor {
@@ -109,14 +96,15 @@ pub fn TensorMapView(shared: Shared) -> impl IntoView {
 struct Cell {
     studio: Studio,
     shared: Shared,
-    map: Memo<Arc<TensorMap>>,
-    column: RwSignal<usize>,
-    active: Memo<Option<usize>>,
+    /// The column last visited.
+    column: StoredValue<usize>,
+    /// Whether the tensor was explained before it was touched.
+    was_shown: StoredValue<bool>,
 }
 
 impl Cell {
     fn view(self, tensor: usize, span: usize, label: String) -> AnyView {
-        let Self { studio, shared, active, .. } = self;
+        let Self { studio, shared, .. } = self;
         let score = Memo::new(move |_| {
             studio.scores.with(|scores| scores.get(tensor).map_or(0.0, |score| score.similarity))
         });
@@ -141,8 +129,9 @@ impl Cell {
                 aria-colspan=(span > 1).then(|| span.to_string())
                 aria-selected=text(move || is_selected().to_string())
                 aria-label=text(spoken)
-                tabindex=text(move || if active.get() == Some(tensor) { "0" } else { "-1" })
+                tabindex=text(move || if shared.active.get() == Some(tensor) { "0" } else { "-1" })
                 on:pointerenter=move |_| studio.hovered.set(Some(tensor))
+                on:pointerdown=move |_| self.touched(tensor)
                 on:focus=move |_| self.focused(tensor)
                 on:click=move |event| self.clicked(tensor, &event)
                 on:keydown=move |event| self.pressed(tensor, &event)
@@ -156,20 +145,25 @@ impl Cell {
 
     fn focused(self, tensor: usize) {
         self.studio.hovered.set(None);
-        if let Some(column) = self.map.with_untracked(|map| map.column(tensor)) {
-            self.column.set(column);
+        if let Some(column) = self.shared.map.with_untracked(|map| map.column(tensor)) {
+            self.column.set_value(column);
         }
         self.studio.focused.set(self.shared.names.with_untracked(|names| names.get(tensor).cloned()));
     }
 
-    fn clicked(self, tensor: usize, event: &MouseEvent) {
+    /// Before the click, and before the focus, which explains the tensor.
+    fn touched(self, tensor: usize) {
         let was_shown = self.studio.focused.with_untracked(|focused| {
             self.shared.names.with_untracked(|names| names.get(tensor) == focused.as_ref())
         });
+        self.was_shown.set_value(was_shown);
+    }
+
+    fn clicked(self, tensor: usize, event: &MouseEvent) {
         self.focused(tensor);
         browser::focus(&format!("cell-{tensor}"));
         // A finger cannot point without touching: its first touch explains, the second one chooses.
-        if was_shown || !browser::is_touch(event) {
+        if self.was_shown.get_value() || !browser::is_touch(event) {
             toggle_tensor(self.studio, self.shared, tensor);
         }
     }
@@ -189,7 +183,7 @@ impl Cell {
             _ => return,
         };
         event.prevent_default();
-        let next = self.map.with_untracked(|map| map.step(tensor, self.column.get_untracked(), step));
+        let next = self.shared.map.with_untracked(|map| map.step(tensor, self.column.get_value(), step));
         browser::focus(&format!("cell-{next}"));
     }
 }

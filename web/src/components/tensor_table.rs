@@ -28,7 +28,7 @@ const COLUMNS: [(Key, &str); 7] = [
     (Key::Ability, "‖R(A)‖"),
     (Key::Language, "‖R Lang‖"),
     (Key::Base, "‖τo‖"),
-    (Key::Changed, "Changed"),
+    (Key::Changed, "Ability changed"),
 ];
 
 fn changed(score: &TensorScore) -> f64 {

@@ -1,9 +1,13 @@
 //! Try it: one prompt for the base and the merged model.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
-use maec_protocol::StopReason;
+use maec_protocol::{PackSummary, StopReason};
+use maec_recipe::Recipe;
 use wasm_bindgen::JsCast;
 
+use super::hand_focus;
 use super::live::{live, text, when};
 use super::segments::{Segments, code};
 use crate::format::seconds;
@@ -33,8 +37,16 @@ pub fn TryIt() -> impl IntoView {
     };
     let first = untrack(|| examples(&language.get()).into_iter().next().unwrap_or_default());
     let prompt = RwSignal::new(first);
+    let is_typed = move || {
+        prompt.with_untracked(|prompt| {
+            let is_example = |pack: &Arc<PackSummary>| pack.examples.iter().any(|(_, own)| own == prompt);
+            !prompt.trim().is_empty()
+                && !studio.pack.with_untracked(|pack| pack.as_ref().is_some_and(is_example))
+        })
+    };
     let choose = Callback::new(move |code: String| {
-        if let Some(first) = examples(&code).into_iter().next() {
+        // What a person wrote stays.
+        if let Some(first) = examples(&code).into_iter().next().filter(|_| !is_typed()) {
             prompt.set(first);
         }
         language.set(code);
@@ -71,14 +83,16 @@ pub fn TryIt() -> impl IntoView {
                     prop:value=text(move || prompt.get()) on:input=typed
                 ></textarea>
                 {live(move || if studio.speaking.get() {
+                    hand_focus("stop", "generate");
                     view! {
-                        <button type="button" class="secondary" data-testid="stop" on:click=move |_| studio.stop_generation()>"Stop"</button>
+                        <button type="button" class="secondary" id="stop" data-testid="stop" on:click=move |_| studio.stop_generation()>"Stop"</button>
                     }
                     .into_any()
                 } else {
+                    hand_focus("generate", "stop");
                     view! {
                         <button
-                            type="submit" class="primary" data-testid="generate"
+                            type="submit" class="primary" id="generate" data-testid="generate"
                             disabled=live(move || prompt.with(|prompt| prompt.trim().is_empty()))
                         >
                             "Ask both"
@@ -100,6 +114,9 @@ pub fn TryIt() -> impl IntoView {
 
 fn ending(speech: &Speech) -> Option<String> {
     let (tokens, time, stop) = speech.end?;
+    if (tokens, stop) == (0, StopReason::Cancelled) {
+        return Some("You stopped it before it began.".into());
+    }
     let why = match stop {
         StopReason::EndOfText => "the model ended",
         StopReason::Limit => "stopped at the limit",
@@ -112,6 +129,10 @@ fn ending(speech: &Speech) -> Option<String> {
 fn Answer(side: Side, name: &'static str, language: RwSignal<String>) -> impl IntoView {
     let studio = Studio::current();
     let own = Memo::new(move |_| studio.speech.with(|speech| speech[side as usize].clone()));
+    let is_stale = Memo::new(move |_| {
+        let of_earlier = |merged: &Recipe| studio.recipe.with(|recipe| recipe != merged);
+        own.with(|own| own.recipe.as_ref().is_some_and(of_earlier))
+    });
     let id = if side == Side::Base { "answer-base" } else { "answer-merged" };
     view! {
         <article class="answer" class:merged=(side == Side::Merged) aria-label=format!("Answer of the {} model", name.to_lowercase())>
@@ -125,6 +146,9 @@ fn Answer(side: Side, name: &'static str, language: RwSignal<String>) -> impl In
                 {when(move || own.with(|own| own.busy), || view! { <span class="caret" aria-hidden="true"></span> }.into_any())}
             </p>
             <p class="answer-end">{live(move || own.with(ending))}</p>
+            {when(move || is_stale.get(), || view! {
+                <p class="stale" data-testid="answer-stale">"This is the answer of earlier settings. Ask again for the present ones."</p>
+            }.into_any())}
         </article>
     }
 }
@@ -138,5 +162,7 @@ mod tests {
         let speech = Speech { end: Some((1, 0.25, StopReason::EndOfText)), ..Speech::default() };
         assert_eq!(ending(&speech).as_deref(), Some("1 token in 0.2\u{202f}s, the model ended"));
         assert_eq!(ending(&Speech::default()), None);
+        let speech = Speech { end: Some((0, 0.0, StopReason::Cancelled)), ..Speech::default() };
+        assert_eq!(ending(&speech).as_deref(), Some("You stopped it before it began."));
     }
 }

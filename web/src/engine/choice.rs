@@ -81,21 +81,15 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Reads `?engine=…&software=1`; anything else is left alone.
-    pub fn from_query(query: &str) -> Self {
-        let engine = match parameter(query, "engine") {
+    /// From the address's parameters `engine` and `software`; what they can't mean is left alone.
+    pub fn new(engine: Option<&str>, software: Option<&str>) -> Self {
+        let engine = match engine {
             Some("cpu") => Some(EngineKind::Cpu),
             Some("gpu") => Some(EngineKind::Gpu),
             _ => None,
         };
-        Self { engine, allow_software: parameter(query, "software") == Some("1") }
+        Self { engine, allow_software: software == Some("1") }
     }
-}
-
-/// A parameter of a query like `?a=1&b=2`, not decoded.
-pub fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let pairs = query.trim_start_matches('?').split('&');
-    pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// The engine that runs and the sentence that says why.
@@ -202,11 +196,11 @@ mod tests {
 
     #[test]
     fn the_address_can_force_either_engine() {
-        assert_eq!(choose(&hardware(), Wish::from_query("?engine=cpu")).kind, EngineKind::Cpu);
-        assert_eq!(choose(&software(), Wish::from_query("?engine=gpu")).kind, EngineKind::Cpu);
-        assert_eq!(choose(&software(), Wish::from_query("?x=1&engine=gpu&software=1")).kind, EngineKind::Gpu);
-        assert_eq!(choose(&Gpu::Missing, Wish::from_query("?engine=gpu&software=1")).kind, EngineKind::Cpu);
-        assert_eq!(Wish::from_query("?engine=tpu"), Wish::default());
+        assert_eq!(choose(&hardware(), Wish::new(Some("cpu"), None)).kind, EngineKind::Cpu);
+        assert_eq!(choose(&software(), Wish::new(Some("gpu"), None)).kind, EngineKind::Cpu);
+        assert_eq!(choose(&software(), Wish::new(Some("gpu"), Some("1"))).kind, EngineKind::Gpu);
+        assert_eq!(choose(&Gpu::Missing, Wish::new(Some("gpu"), Some("1"))).kind, EngineKind::Cpu);
+        assert_eq!(Wish::new(Some("tpu"), Some("true")), Wish::default());
     }
 
     #[test]

@@ -21,9 +21,9 @@ pub(super) const CONFUSED: &str = "The engine gave an answer of the wrong kind. 
 /// Opens the studio: engine, pack, statistics and the address's link, in this order.
 pub fn open(studio: Studio) {
     spawn_local(async move {
-        let query = browser::query();
-        let wish = Wish::from_query(&query);
-        let pack = browser::query_parameter("pack").unwrap_or_else(|| DEFAULT_PACK.into());
+        let parameter = browser::query_parameter;
+        let wish = Wish::new(parameter("engine").as_deref(), parameter("software").as_deref());
+        let pack = parameter("pack").unwrap_or_else(|| DEFAULT_PACK.into());
         match browser::folder_url(&pack) {
             Some(url) => studio.with_hands(|hands| (hands.wish, hands.pack_url) = (wish, url)),
             None => {
@@ -58,6 +58,7 @@ impl Studio {
         match self.bring_up(choice).await {
             Ok(()) => self.score(),
             Err(CallError::Failed(sentence)) => {
+                self.scoring.set(false);
                 self.engine_state.set(EngineState::Broken(sentence));
                 self.release();
             }
@@ -75,10 +76,7 @@ impl Studio {
         let on_loss = Box::new(move |loss| self.lost(kind, loss));
         let (engine, loaded) = Engine::spawn(kind, on_loss).map_err(CallError::Failed)?;
         // The old engine ends here, and with it whatever was asked of it.
-        let old = self.with_hands(|hands| {
-            hands.merged = None;
-            hands.engine.replace(engine)
-        });
+        let old = self.with_hands(|hands| hands.engine.replace(engine));
         drop(old);
         loaded.await.map_err(|_| CallError::Lost)?;
 
@@ -119,6 +117,8 @@ impl Studio {
             }
             After::GiveUp(sentence) => {
                 self.scoring.set(false);
+                self.engine_why.set("No engine is left to try.".into());
+                self.notice.set(None);
                 if self.pack.with_untracked(Option::is_some) {
                     self.warn(sentence.clone());
                 }
@@ -128,9 +128,12 @@ impl Studio {
         }
     }
 
-    /// Waits until an engine is ready; an error says why none will be.
-    pub(super) async fn engine_ready(self) -> Result<(), CallError> {
+    /// Waits until an engine is ready; an error says why none will be, or that who waits was `cancelled`.
+    pub(super) async fn engine_ready(self, cancelled: fn(&super::Hands) -> bool) -> Result<(), CallError> {
         loop {
+            if self.with_hands(|hands| cancelled(hands)) {
+                return Err(CallError::Cancelled);
+            }
             match self.engine_state.get_untracked() {
                 EngineState::Ready(_) => return Ok(()),
                 EngineState::Broken(sentence) => return Err(CallError::Failed(sentence)),
@@ -143,7 +146,8 @@ impl Studio {
         }
     }
 
-    fn release(self) {
+    /// Wakes those who wait for the engine, to look again.
+    pub(super) fn release(self) {
         for waiting in self.with_hands(|hands| std::mem::take(&mut hands.waiting)) {
             let _ = waiting.send(());
         }

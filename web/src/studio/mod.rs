@@ -99,10 +99,10 @@ struct Hands {
     waiting: Vec<oneshot::Sender<()>>,
     wish: Wish,
     pack_url: String,
-    /// The recipe that the running engine last merged.
-    merged: Option<Recipe>,
     run_request: Option<u32>,
     run_cancelled: bool,
+    /// Another run follows the one that was cancelled.
+    run_again: bool,
     speech_request: Option<u32>,
     speech_cancelled: bool,
     score_wanted: u32,
@@ -148,9 +148,9 @@ impl Studio {
                 waiting: Vec::new(),
                 wish: Wish::default(),
                 pack_url: String::new(),
-                merged: None,
                 run_request: None,
                 run_cancelled: false,
+                run_again: false,
                 speech_request: None,
                 speech_cancelled: false,
                 score_wanted: 0,

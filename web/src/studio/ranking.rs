@@ -26,6 +26,8 @@ pub struct Ranking {
     pub selected: Vec<bool>,
     /// Who decided.
     pub forced: Vec<Force>,
+    /// Whether R_Lang is zero in each tensor, which makes S zero.
+    pub languageless: Vec<bool>,
     /// How many Eq. 4 selects: the last so many of the ranking.
     pub cut: usize,
     /// How many are in 𝒯.
@@ -46,6 +48,7 @@ impl Ranking {
         Self {
             ranks: selection.places().into_iter().map(|place| place + 1).collect(),
             forced: forced.collect(),
+            languageless: scores.iter().map(|score| score.language_norm == 0.0).collect(),
             cut: count_half_up(k2, pairs.len()),
             count: selection.selected.iter().filter(|&&selected| selected).count(),
             selected: selection.selected,
@@ -78,7 +81,12 @@ impl Ranking {
             (Force::No, true) => "selected",
             (Force::No, false) => "left out",
         };
-        format!("{place}, {last}: {result}.")
+        let tie = if self.languageless[tensor] {
+            " The languages add nothing to it, so S is 0; ties go by name."
+        } else {
+            ""
+        };
+        format!("{place}, {last}: {result}.{tie}")
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{Backend, Reply, Request, Subject, SubjectResult};
-use maec_recipe::{Recipe, Tab};
+use maec_recipe::Recipe;
 
 use super::boot::CONFUSED;
 use super::{EngineState, Studio};
@@ -68,7 +68,7 @@ impl Studio {
         spawn_local(async move {
             let pause = if self.scores.with_untracked(|scores| scores.is_empty()) { 0 } else { 120 };
             gloo_timers::future::TimeoutFuture::new(pause).await;
-            if !latest() || self.engine_ready().await.is_err() || !latest() {
+            if !latest() || self.engine_ready(|_| false).await.is_err() || !latest() {
                 return;
             }
             self.with_hands(|hands| {
@@ -119,6 +119,7 @@ impl Studio {
                     other => break other,
                 }
             };
+            let again = self.with_hands(|hands| std::mem::take(&mut hands.run_again));
             self.run.set(Run::Idle);
             match outcome {
                 Ok(outcome) => {
@@ -127,26 +128,39 @@ impl Studio {
                         crate::format::seconds(outcome.merge_seconds + outcome.evaluate_seconds)
                     ));
                     self.outcome.set(Some(Arc::new(outcome)));
-                    self.tab.set(Tab::Results);
                 }
                 Err(CallError::Failed(sentence)) => self.warn(sentence),
+                Err(CallError::Cancelled | CallError::Lost) if again => {}
                 Err(CallError::Cancelled | CallError::Lost) => self.say("Cancelled. Nothing was changed."),
+            }
+            if again {
+                self.merge_and_evaluate();
             }
         });
     }
 
-    /// Stops the merge or evaluation in progress.
+    /// Merges and evaluates the present recipe; a run in progress, which is of another one, gives way.
+    pub(super) fn run_anew(self) {
+        if self.run.get_untracked() == Run::Idle {
+            return self.merge_and_evaluate();
+        }
+        self.cancel_run();
+        self.with_hands(|hands| hands.run_again = true);
+    }
+
+    /// Stops the merge or evaluation in progress, or its wait for the engine.
     pub fn cancel_run(self) {
         self.with_hands(|hands| {
-            hands.run_cancelled = true;
+            (hands.run_cancelled, hands.run_again) = (true, false);
             if let (Some(engine), Some(id)) = (&hands.engine, hands.run_request) {
                 engine.cancel(id);
             }
         });
+        self.release();
     }
 
     async fn try_run(self) -> Result<Outcome, CallError> {
-        self.engine_ready().await?;
+        self.engine_ready(|hands| hands.run_cancelled).await?;
         let EngineState::Ready(backend) = self.engine_state.get_untracked() else {
             return Err(CallError::Lost);
         };
@@ -159,9 +173,9 @@ impl Studio {
         else {
             return Err(CallError::Failed(CONFUSED.into()));
         };
-        self.with_hands(|hands| hands.merged = Some(recipe.clone()));
         let subjects = vec![Subject::Base, Subject::TaskVector, Subject::Merged];
-        let request = Request::Evaluate { subjects, problems_per_language: problems, lambda };
+        let request =
+            Request::Evaluate { recipe: recipe.clone(), subjects, problems_per_language: problems, lambda };
         let evaluated = self.run_step("Evaluating", request).await?;
         let Reply::Evaluated { results, seconds: evaluate_seconds, dispatches: evaluating } = evaluated
         else {
@@ -201,18 +215,6 @@ impl Studio {
         self.run.set(Run::Working { label: label.into(), done, total, left });
     }
 
-    /// Merges for the prompt box when the running engine holds no merge of the present recipe.
-    pub(super) async fn merge_if_needed(self) -> Result<(), CallError> {
-        let recipe = self.recipe.get_untracked();
-        if self.with_hands(|hands| hands.merged.as_ref() == Some(&recipe)) {
-            return Ok(());
-        }
-        let request = Request::Merge { recipe: recipe.clone() };
-        self.call_with(request, Rc::new(|_| ()), |hands, id| hands.speech_request = id).await?;
-        self.with_hands(|hands| hands.merged = Some(recipe));
-        Ok(())
-    }
-
     /// Downloads the merged model of the present recipe as one archive.
     pub fn export(self) {
         if self.exporting.get_untracked() {
@@ -233,7 +235,7 @@ impl Studio {
     }
 
     async fn try_export(self) -> Result<String, CallError> {
-        self.engine_ready().await?;
+        self.engine_ready(|_| false).await?;
         let answer = self.call(Request::Export { recipe: self.recipe.get_untracked() }).await?;
         let Reply::Exported { names, hash } = answer.reply else {
             return Err(CallError::Failed(CONFUSED.into()));

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::PackSummary;
-use maec_recipe::{Evaluation, Experiment, MergeMethod, Recipe, Tab, View, link};
+use maec_recipe::{Evaluation, Experiment, LanguageModel, MergeMethod, Recipe, Tab, View, glob, link};
 
 use super::{Run, Studio};
 use crate::browser;
@@ -25,12 +25,37 @@ pub(super) fn read(fragment: &str, pack: &PackSummary) -> Opened {
                 "This link was made for another pack (id {other}). Open is {} (id {}), in its default view.",
                 pack.title, pack.id
             )),
-            None if decoded.experiment.recipe.merge_method != MergeMethod::Maec => Opened::Refused(
-                "This link merges by plain task vectors, which this page only compares with. Here is the default view.".into(),
-            ),
-            None => Opened::Experiment(Box::new(decoded.experiment)),
+            None => match misfit(&decoded.experiment.recipe, pack) {
+                Some(why) => Opened::Refused(format!("This link {why}. Here is the default view.")),
+                None => Opened::Experiment(Box::new(decoded.experiment)),
+            },
         },
-        Err(error) => Opened::Refused(format!("{}. Here is the default view.", capitalised(&error.to_string()))),
+        Err(error) => {
+            Opened::Refused(format!("{}. Here is the default view.", capitalised(&error.to_string())))
+        }
+    }
+}
+
+/// What a valid recipe asks for that the page or its pack does not have.
+fn misfit(recipe: &Recipe, pack: &PackSummary) -> Option<&'static str> {
+    let own = &pack.recipe;
+    let is_own = |language: &LanguageModel| {
+        own.languages.iter().any(|other| (&other.name, &other.model) == (&language.name, &language.model))
+    };
+    let same_models = recipe.base_model == own.base_model
+        && recipe.ability == own.ability
+        && recipe.reference == own.reference
+        && recipe.languages.iter().all(is_own);
+    let matches = |pattern: &String| pack.tensors.iter().any(|name| glob::matches(pattern, name));
+    let mut patterns = recipe.select.include.iter().chain(&recipe.select.exclude);
+    if recipe.merge_method != MergeMethod::Maec {
+        Some("merges by plain task vectors, which this page only compares with")
+    } else if !same_models {
+        Some("merges models that the open pack does not have")
+    } else if !patterns.all(matches) {
+        Some("chooses tensors by hand that the open pack does not have")
+    } else {
+        None
     }
 }
 
@@ -73,7 +98,7 @@ impl Studio {
                 self.focused.set(view.focused_tensor);
                 self.set_recipe(recipe);
                 self.notice.set(None);
-                self.merge_and_evaluate();
+                self.run_anew();
                 self.tab.set(view.tab);
                 if view.tab != Tab::default() {
                     browser::scroll_to(section(view.tab));
@@ -213,12 +238,35 @@ mod tests {
         assert!(sentence.contains("00000000000000ff") && sentence.contains(&pack.id));
     }
 
-    #[test]
-    fn a_link_to_another_method_is_announced() {
+    /// What opening the preset's link after a change gives.
+    fn opened(change: impl FnOnce(&mut Recipe)) -> Opened {
         let pack = pack();
         let mut experiment = preset(&pack);
-        experiment.recipe.merge_method = MergeMethod::TaskVector;
-        let fragment = link::encode(&experiment, &preset(&pack));
-        assert!(matches!(read(&fragment, &pack), Opened::Refused(_)));
+        change(&mut experiment.recipe);
+        read(&link::encode(&experiment, &preset(&pack)), &pack)
+    }
+
+    #[test]
+    fn a_link_that_the_pack_cannot_follow_is_announced() {
+        type Refusal = (fn(&mut Recipe), &'static str);
+        let refusals: [Refusal; 7] = [
+            (|recipe| recipe.merge_method = MergeMethod::TaskVector, "task vectors"),
+            (|recipe| recipe.base_model = "world/other".into(), "merges models"),
+            (|recipe| recipe.ability.model = "world/l0".into(), "merges models"),
+            (|recipe| recipe.reference.model = "x".into(), "merges models"),
+            (|recipe| recipe.languages[0].model = "world/bn".into(), "merges models"),
+            (|recipe| recipe.languages[0].name = "x".repeat(360), "merges models"),
+            (|recipe| recipe.select.exclude.push("model.nothing.*".into()), "tensors by hand"),
+        ];
+        for (change, words) in refusals {
+            let Opened::Refused(sentence) = opened(change) else { panic!("{words} was opened") };
+            assert!(sentence.contains(words), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn fewer_languages_in_another_order_are_no_misfit() {
+        assert!(matches!(opened(|recipe| recipe.languages.clear()), Opened::Experiment(_)));
+        assert!(matches!(opened(|recipe| recipe.languages.reverse()), Opened::Experiment(_)));
     }
 }

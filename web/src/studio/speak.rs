@@ -5,7 +5,7 @@ use std::rc::Rc;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{Reply, Request, StopReason, Subject};
-use maec_recipe::Tab;
+use maec_recipe::{Recipe, Tab};
 
 use super::Studio;
 use crate::engine::CallError;
@@ -33,6 +33,8 @@ pub struct Speech {
     pub busy: bool,
     /// How it ended: tokens, seconds and why.
     pub end: Option<(u32, f64, StopReason)>,
+    /// What the merged model is a merge of; nothing for the base.
+    pub recipe: Option<Recipe>,
 }
 
 impl Studio {
@@ -45,10 +47,19 @@ impl Studio {
         self.speaking.set(true);
         self.tab.set(Tab::Try);
         let blank = Speech { prompt: prompt.clone(), busy: true, ..Speech::default() };
-        self.speech.set([blank.clone(), blank]);
+        let recipe = self.recipe.get_untracked();
+        self.speech.set([blank.clone(), Speech { recipe: Some(recipe.clone()), ..blank }]);
         spawn_local(async move {
-            let outcome = self.try_generate(&prompt).await;
-            self.speech.update(|speech| speech.iter_mut().for_each(|side| side.busy = false));
+            let outcome = self.try_generate(&prompt, &recipe).await;
+            let stopped = outcome == Err(CallError::Cancelled);
+            self.speech.update(|speech| {
+                for side in speech {
+                    side.busy = false;
+                    if stopped && side.end.is_none() {
+                        side.end = Some((0, 0.0, StopReason::Cancelled));
+                    }
+                }
+            });
             self.speaking.set(false);
             match outcome {
                 Err(CallError::Failed(sentence)) => self.warn(sentence),
@@ -66,24 +77,23 @@ impl Studio {
                 engine.cancel(id);
             }
         });
+        self.release();
     }
 
-    async fn try_generate(self, prompt: &str) -> Result<(), CallError> {
-        self.engine_ready().await?;
-        self.speak(Side::Base, prompt).await?;
-        self.go_on()?;
-        self.merge_if_needed().await?;
-        self.go_on()?;
-        self.speak(Side::Merged, prompt).await
+    async fn try_generate(self, prompt: &str, recipe: &Recipe) -> Result<(), CallError> {
+        self.speak(Side::Base, prompt, recipe).await?;
+        self.speak(Side::Merged, prompt, recipe).await
     }
 
-    fn go_on(self) -> Result<(), CallError> {
-        if self.with_hands(|hands| hands.speech_cancelled) { Err(CallError::Cancelled) } else { Ok(()) }
-    }
-
-    async fn speak(self, side: Side, prompt: &str) -> Result<(), CallError> {
+    async fn speak(self, side: Side, prompt: &str, recipe: &Recipe) -> Result<(), CallError> {
+        self.engine_ready(|hands| hands.speech_cancelled).await?;
         let subject = if side == Side::Base { Subject::Base } else { Subject::Merged };
-        let request = Request::Generate { subject, prompt: prompt.into(), max_new_tokens: MOST_TOKENS };
+        let request = Request::Generate {
+            recipe: recipe.clone(),
+            subject,
+            prompt: prompt.into(),
+            max_new_tokens: MOST_TOKENS,
+        };
         let on_event = Rc::new(move |event| {
             if let Reply::Token { text } = event {
                 self.speech.update(|speech| speech[side as usize].text.push_str(&text));

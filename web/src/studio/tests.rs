@@ -29,6 +29,7 @@ pub fn pack() -> PackSummary {
         parameters: 100,
         bytes: 1000,
         languages: [("en", "English"), ("es", "Spanish"), ("bn", "Bengali")].map(language).to_vec(),
+        tensors: ["model.embed_tokens.weight", "model.norm.weight"].map(String::from).to_vec(),
         recipe: recipe(),
         lambda: 0.5,
         problems_per_language: 500,
@@ -54,7 +55,7 @@ fn scores(similarities: &[f64]) -> Vec<TensorScore> {
 
 #[test]
 fn the_sentence_names_rank_cut_and_result() {
-    let scores = scores(&[0.9, 0.5, 0.1, -0.2, -0.4]);
+    let mut scores = scores(&[0.9, 0.5, 0.1, -0.2, -0.4]);
     let ranking = Ranking::new(&scores, 0.8, &Select::default());
     assert_eq!((ranking.cut, ranking.count), (4, 4));
     assert_eq!(ranking.explain(0), "1st of 5 by similarity, not among the last 4: left out.");
@@ -64,6 +65,9 @@ fn the_sentence_names_rank_cut_and_result() {
     let none = Ranking::new(&scores, 0.0, &Select { include: vec!["t4".into()], ..Select::default() });
     assert_eq!(none.explain(4), "5th of 5 by similarity, k₂ selects none: put in by hand.");
     assert_eq!((none.forced[4], none.count), (Force::In, 1));
+    scores[2].language_norm = 0.0;
+    let tie = Ranking::new(&scores, 0.8, &Select::default()).explain(2);
+    assert!(tie.ends_with("selected. The languages add nothing to it, so S is 0; ties go by name."), "{tie}");
 }
 
 #[test]
