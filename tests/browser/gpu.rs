@@ -87,7 +87,7 @@ async fn kernels_agree(page: &Page<'_>) -> Result<()> {
     let rows: Vec<[String; 3]> = page
         .value(
             "return Array.from(document.querySelectorAll('[data-testid=kernel-checks] tbody tr'), \
-             row => Array.from(row.cells, cell => cell.textContent))",
+             row => Array.from(row.cells, cell => cell.dataset.value ?? cell.textContent))",
         )
         .await?;
     let checks: BTreeMap<&str, &[String; 3]> = rows.iter().map(|row| (row[0].as_str(), row)).collect();

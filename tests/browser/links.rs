@@ -1,13 +1,16 @@
 //! Links that cannot be opened leave a plain sentence and the default view.
 
 use anyhow::Result;
-use maec_recipe::{Experiment, link};
+use maec_recipe::{Experiment, Tab, link};
 use maec_tests::driver::WebGpu;
 use maec_tests::scenario::in_studio;
 use serde_json::json;
 
 use crate::page::{ENTER, LEFT, LONG, Page, RIGHT, selector};
 use crate::truth::Truth;
+
+/// What a page that takes names for markup would run.
+const MARKUP: &str = "<img src=x onerror=hacked=1>";
 
 /// Bad fragments, each with words of the sentence it must get.
 fn bad_links(truth: &Truth) -> Vec<(String, &'static str)> {
@@ -32,6 +35,22 @@ fn bad_links(truth: &Truth) -> Vec<(String, &'static str)> {
         ),
         (truth.link(|experiment| experiment.view.focused_tensor = Some("\n".into())), "looks at a tensor"),
         (format!("#{}", link::encode(&other, &other)), "another pack (id 00000000000000ff)"),
+        (
+            truth.link(|experiment| experiment.recipe.base_model = "another-base".into()),
+            "models that the open pack does not have",
+        ),
+        (
+            truth.link(|experiment| experiment.recipe.languages[0].name = "x".repeat(360)),
+            "models that the open pack does not have",
+        ),
+        (
+            truth.link(|experiment| experiment.recipe.languages[0].name = MARKUP.into()),
+            "models that the open pack does not have",
+        ),
+        (
+            truth.link(|experiment| experiment.recipe.select.exclude.push("model.nothing.*".into())),
+            "tensors by hand that the open pack does not have",
+        ),
     ]
 }
 
@@ -65,6 +84,44 @@ fn bad_links_leave_a_sentence_and_the_default_view() -> Result<()> {
 }
 
 #[test]
+fn a_links_view_outlasts_its_run() -> Result<()> {
+    in_studio("view_of_a_link", WebGpu::Off, async |session| {
+        let truth = Truth::open()?;
+        let link = truth.link(|experiment| {
+            experiment.evaluation.problems_per_language = 1;
+            experiment.view.tab = Tab::Try;
+        });
+        let page = Page::open(session, &link, LONG).await?;
+        page.evaluated(LONG).await?;
+        assert_eq!(page.fragment().await?, link.trim_start_matches('#'));
+        let current: String =
+            page.value("return document.querySelector('nav [aria-current]').textContent").await?;
+        assert_eq!(current, "Try it");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_link_pasted_during_a_run_is_evaluated_after_it() -> Result<()> {
+    in_studio("link_during_a_run", WebGpu::Off, async |session| {
+        let truth = Truth::open()?;
+        let page = Page::open(session, "", LONG).await?;
+        page.click("merge-evaluate").await?;
+        page.wait_for(&selector("progress"), LONG).await?;
+        let mut pasted = truth.recipe.clone();
+        pasted.parameters.gamma = 0.25;
+        let link = truth.link(|experiment| {
+            experiment.evaluation.problems_per_language = 1;
+            experiment.recipe = pasted.clone();
+        });
+        page.script(&format!("location.hash = {}", json!(link))).await?;
+        page.evaluated(LONG).await?;
+        assert_eq!(page.merged::<String>("data-hash").await?, truth.hash(&pasted)?);
+        Ok(())
+    })
+}
+
+#[test]
 fn a_bad_link_pasted_into_the_open_page_resets_it() -> Result<()> {
     in_studio("pasted_link", WebGpu::Off, async |session| {
         let truth = Truth::open()?;
@@ -84,13 +141,9 @@ fn a_bad_link_pasted_into_the_open_page_resets_it() -> Result<()> {
 fn markup_in_a_valid_link_stays_text() -> Result<()> {
     in_studio("markup_in_a_link", WebGpu::Off, async |session| {
         let truth = Truth::open()?;
-        let markup = "<img src=x onerror=hacked=1>";
         let hostile = truth.link(|experiment| {
             experiment.evaluation.problems_per_language = 1;
-            experiment.view.focused_tensor = Some(markup.into());
-            if let Some(language) = experiment.recipe.languages.first_mut() {
-                language.name = markup.into();
-            }
+            experiment.view.focused_tensor = Some(MARKUP.into());
         });
         let page = Page::open(session, &hostile, LONG).await?;
         page.evaluated(LONG).await?;

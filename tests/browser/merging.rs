@@ -32,6 +32,36 @@ fn merges_to_the_native_bytes_and_evaluates_every_language() -> Result<()> {
     })
 }
 
+/// Has the engine merge γ = 0 between the run's merge and its evaluation, as another part of the page may.
+const MERGE_BETWEEN: &str = "const post = Worker.prototype.postMessage;\
+    let other = null;\
+    Worker.prototype.postMessage = function (message, ...rest) {\
+        const { body } = JSON.parse(message[0]);\
+        if (body.merge) { other = structuredClone(body.merge.recipe); other.parameters.gamma = 0; }\
+        if (body.evaluate) {\
+            window.between = (window.between ?? 0) + 1;\
+            post.call(this, [JSON.stringify({ id: 4000000000, body: { merge: { recipe: other } } })]);\
+        }\
+        return post.call(this, message, ...rest);\
+    };";
+
+#[test]
+fn another_merge_between_merge_and_evaluation_changes_no_number() -> Result<()> {
+    in_studio("merge_between", WebGpu::Off, async |session| {
+        let mut tables = Vec::new();
+        for script in ["", MERGE_BETWEEN] {
+            let page = Page::open(session, "", LONG).await?;
+            page.script(script).await?;
+            page.choose("problems-25").await?;
+            page.merge_and_evaluate().await?;
+            assert_eq!(page.value::<u32>("return window.between ?? 0").await?, u32::from(!script.is_empty()));
+            tables.push(page.table().await?);
+        }
+        assert_eq!(tables[0], tables[1]);
+        Ok(())
+    })
+}
+
 /// What `maec verify packs/demo --evaluate N` says.
 fn companion(n: u32) -> Result<Value> {
     let program = xtask::paths::target().join("debug/maec");

@@ -75,6 +75,27 @@ fn a_tensor_is_chosen_by_hand_and_given_back() -> Result<()> {
 }
 
 #[test]
+fn the_keyboard_keeps_its_place_when_a_button_goes() -> Result<()> {
+    in_studio("keeps_focus", WebGpu::Off, async |session| {
+        let truth = Truth::open()?;
+        let page = Page::open(session, "", LONG).await?;
+        page.press(&selector("merge-evaluate"), ENTER).await?;
+        page.wait_for("[data-testid=cancel]:focus", LONG).await?;
+        page.evaluated(LONG).await?;
+        page.wait_for("[data-testid=merge-evaluate]:focus", LONG).await?;
+
+        let chosen = truth.selected(&truth.recipe)?;
+        let Some(name) = chosen.first() else { return Ok(()) };
+        let cell = format!("[data-tensor=\"{name}\"]");
+        page.press(&cell, ENTER).await?;
+        page.wait_for(&format!("{cell}[data-mark=kept-out]"), LONG).await?;
+        page.press(&selector("clear-overrides"), ENTER).await?;
+        page.wait_for(&format!("{cell}[data-mark=in]:focus"), LONG).await?;
+        Ok(())
+    })
+}
+
+#[test]
 fn a_number_out_of_range_is_refused_beside_its_field() -> Result<()> {
     in_studio("refused_number", WebGpu::Off, async |session| {
         let page = Page::open(session, "", LONG).await?;
