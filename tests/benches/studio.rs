@@ -1,4 +1,5 @@
 //! `cargo xtask bench studio`: how long the page takes in headless Chromium, on the CPU engine. Prints; asserts nothing.
+#![allow(clippy::print_stdout)] // the figures are what it is for
 
 use std::time::Duration;
 
