@@ -199,7 +199,8 @@ fn lines(items: &[impl Serialize]) -> Result<Vec<u8>> {
 
 /// Fails where [`write`] would not put a pack: a folder that holds something else, or a place that can't be written to.
 pub fn check_folder(folder: &Path) -> Result<()> {
-    Ok(drop(AtomicFolder::create(folder, is_pack)?))
+    AtomicFolder::create(folder, is_pack)?;
+    Ok(())
 }
 
 /// The command line that runs, as one could type it again.
