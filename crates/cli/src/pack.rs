@@ -197,7 +197,7 @@ fn lines(items: &[impl Serialize]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Fails where [`write`] would not put a pack: a folder that holds something else, or a place that can't be written to.
+/// Fails where [`write()`] would not put a pack: a folder that holds something else, or a place that can't be written to.
 pub fn check_folder(folder: &Path) -> Result<()> {
     AtomicFolder::create(folder, is_pack)?;
     Ok(())
