@@ -81,15 +81,6 @@ impl KeyNeurons {
         Self::from_positions(positions)
     }
 
-    /// Neurons in both sets.
-    pub fn overlap(&self, other: &Self) -> usize {
-        let shared = |name: &str, list: &[u32]| {
-            let others = other.of(name);
-            list.iter().filter(|position| others.binary_search(position).is_ok()).count()
-        };
-        self.positions.iter().map(|(name, list)| shared(name, list)).sum()
-    }
-
     /// Ascending flat indices in one tensor.
     pub fn of(&self, tensor: &str) -> &[u32] {
         self.positions.get(tensor).map_or(&[], Vec::as_slice)
