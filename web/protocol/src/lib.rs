@@ -4,6 +4,10 @@
 //! [`FromEngine`], then the transferred `ArrayBuffer`s it speaks of (only [`Reply::Exported`] has any). A
 //! request is answered by any number of [`Reply::Progress`] and [`Reply::Token`], then by exactly one other reply.
 
+mod own;
+
+pub use own::{Cost, DeltaCard, Item, ItemId, ItemKind, Mismatch, ModelCard, Place};
+
 use maec_recipe::Recipe;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +75,45 @@ pub enum Request {
     Export {
         /// What to merge.
         recipe: Recipe,
+    },
+    /// Read what is somewhere from its headers alone → [`Reply::Looked`].
+    Look {
+        /// Where it is.
+        place: Place,
+    },
+    /// Compare items with the first of them, and say what loading costs → [`Reply::Weighed`].
+    Weigh {
+        /// The base (or a pack), then deltas and other models.
+        items: Vec<ItemId>,
+        /// What would be merged; nothing is where there is none.
+        recipe: Option<Recipe>,
+    },
+    /// Load the first item, merging as the recipe says, each tile straight into its parameter → [`Reply::OwnLoaded`].
+    Load {
+        /// As for [`Request::Weigh`].
+        items: Vec<ItemId>,
+        /// As for [`Request::Weigh`].
+        recipe: Option<Recipe>,
+    },
+    /// Greedy generation from what was loaded → many [`Reply::Token`], then [`Reply::Generated`].
+    GenerateOwn {
+        /// The text to go on from.
+        prompt: String,
+        /// Put the prompt into the model's chat template.
+        chat: bool,
+        /// Stop after so many new tokens.
+        max_new_tokens: u32,
+    },
+    /// A benchmark on what was loaded; its `File` follows the JSON → [`Reply::Report`].
+    EvaluateOwn {
+        /// `mgsm`, `gsm8k`, `mmlu`, `text` (perplexity) or `jsonl`.
+        task: String,
+        /// The dropped files' names.
+        names: Vec<String>,
+        /// Language code of the file, where the task has languages.
+        language: String,
+        /// Only the first so many.
+        limit: Option<u32>,
     },
     /// Stop an earlier request, which then answers [`Reply::Cancelled`]. Has no reply of its own.
     Cancel {
@@ -164,6 +207,36 @@ pub enum Reply {
         names: Vec<String>,
         /// Model hash, as in [`Reply::Merged`].
         hash: String,
+    },
+    /// What was looked at.
+    Looked {
+        /// A pack, a model, a delta or a recipe.
+        item: Item,
+    },
+    /// Items compared, and the cost of loading them.
+    Weighed {
+        /// Every mismatch with the first item.
+        mismatches: Vec<Mismatch>,
+        /// What loading costs.
+        cost: Cost,
+    },
+    /// What was asked for is loaded and can generate.
+    OwnLoaded {
+        /// Seconds it took.
+        seconds: f64,
+        /// Bytes of weights on the device.
+        device_bytes: u64,
+        /// Tensors that the merge changed; 0 where nothing was merged.
+        merged_tensors: u32,
+    },
+    /// A benchmark is done.
+    Report {
+        /// The report, as the companion's JSON.
+        json: String,
+        /// The same as a small table for people: header row first.
+        table: Vec<Vec<String>>,
+        /// Seconds it took.
+        seconds: f64,
     },
     /// Long work goes on.
     Progress {
