@@ -10,7 +10,6 @@ mod generate;
 pub mod kernels;
 mod layout;
 mod load;
-mod tokenizer;
 
 pub use config::{ConfigError, LlamaConfig};
 pub use decoder::{Cache, Llama};
@@ -18,4 +17,4 @@ pub use device::{DeviceError, DeviceKind};
 pub use generate::{Generated, Generator, Stop};
 pub use layout::{Batch, Segment};
 pub use load::LoadError;
-pub use tokenizer::{TokenizerError, WordTokenizer};
+pub use maec_tokenizer::{TokenizerError, WordTokenizer};
