@@ -1,6 +1,6 @@
 //! The ways in which reading and writing checkpoints can fail.
 
-use crate::Dtype;
+use crate::{Dtype, FolderProblem, HeaderProblem};
 
 /// What went wrong, in one line that names the thing and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -65,45 +65,24 @@ pub enum Error {
         /// The source's length in bytes.
         len: u64,
     },
-    /// The bytes do not begin like a safetensors file.
-    #[error("`{name}` is not a safetensors file: {reason}")]
+    /// Bytes that a source knows of and does not have yet, so that whoever drives the download can fetch them and
+    /// try again. Every reader here passes it on untouched.
+    #[error("bytes {offset}..{} of `{name}` have not been fetched; fetch them and try again", offset.saturating_add(*len))]
+    NotFetched {
+        /// The source's name.
+        name: String,
+        /// First byte that was asked for.
+        offset: u64,
+        /// Bytes that were asked for.
+        len: u64,
+    },
+    /// A file that breaks the safetensors format.
+    #[error("`{name}` is not a safetensors file: {problem}")]
     NotSafetensors {
         /// The source's name.
         name: String,
-        /// What was found instead.
-        reason: String,
-    },
-    /// A header longer than any honest one.
-    #[error("`{name}` declares a header of {len} bytes, more than the format's {max}; the file is broken")]
-    HeaderTooLarge {
-        /// The source's name.
-        name: String,
-        /// The declared length in bytes.
-        len: u64,
-        /// The limit in bytes.
-        max: u64,
-    },
-    /// A tensor's place in the file contradicts its shape, its dtype, its neighbours or the file's end.
-    #[error("`{name}`: tensor `{tensor}` {reason}; the file is broken")]
-    BadLayout {
-        /// The source's name.
-        name: String,
-        /// The tensor.
-        tensor: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The tensors' bytes do not end where the file ends.
-    #[error(
-        "`{name}` has {found} bytes of tensor data where its header describes {expected}; copy or download it again"
-    )]
-    WrongLength {
-        /// The source's name.
-        name: String,
-        /// Bytes described by the header.
-        expected: u64,
-        /// Bytes present.
-        found: u64,
+        /// In which way.
+        problem: HeaderProblem,
     },
     /// A name that a model does not have.
     #[error("`{name}` has no tensor `{tensor}`; is it a checkpoint of another model?")]
@@ -209,13 +188,13 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// A folder that is not laid out like a Hugging Face model.
-    #[error("`{path}` is not a model folder: {reason}")]
+    /// Files that are not laid out like a Hugging Face model.
+    #[error("`{name}` is not a model folder: {problem}")]
     NotModelFolder {
-        /// The folder.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
+        /// The folder, or the set's name.
+        name: String,
+        /// In which way.
+        problem: FolderProblem,
     },
     /// An output that exists and was not made by this project.
     #[error("`{path}` exists and was not made by maec; remove it or choose another output")]
@@ -324,4 +303,24 @@ impl Error {
         }
         Self::NoParent { path: path.display().to_string(), parent: parent.display().to_string() }
     }
+}
+
+/// Text out of a file for a message: one line, and not a long one.
+pub(crate) fn shown(text: &str) -> String {
+    const MAX_CHARS: usize = 120;
+    let mut out = String::new();
+    for (i, c) in text.chars().enumerate() {
+        if i == MAX_CHARS {
+            out.push('…');
+            break;
+        }
+        match c {
+            // Line separators and marks that turn the writing direction are no control characters by Unicode's book.
+            c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                out.extend(c.escape_default());
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }

@@ -8,12 +8,13 @@ pub mod convert;
 mod delta;
 pub mod dtype;
 mod error;
-#[cfg(not(target_arch = "wasm32"))]
+mod files;
 mod folder;
 #[cfg(not(target_arch = "wasm32"))]
 mod fs;
 mod hash;
 mod header;
+mod json;
 mod pack;
 mod reader;
 mod sink;
@@ -24,11 +25,14 @@ mod write;
 
 pub use delta::{DeltaEntries, DeltaPositions, DeltaWeights, SparseDelta, write_delta};
 pub use error::Error;
+pub use files::{FileSet, MemoryFiles, SourceFiles};
+pub use folder::{FolderProblem, ModelFolder};
 #[cfg(not(target_arch = "wasm32"))]
-pub use folder::{ModelFiles, ModelFolder, open_weights, write_model_folder};
+pub use folder::{ModelFiles, open_weights, write_model_folder};
 #[cfg(not(target_arch = "wasm32"))]
-pub use fs::{AtomicFolder, FileSink, FileSource, read_file, write_file};
+pub use fs::{AtomicFolder, DirFiles, FileSink, FileSource, read_file, write_file};
 pub use hash::{ModelHasher, fingerprint, model_hash, sha256_hex};
+pub use header::HeaderProblem;
 pub use pack::{DeltaRole, Manifest, Pack, PackDelta, PackFile, PackLanguage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use pack::{is_pack, write_pack};

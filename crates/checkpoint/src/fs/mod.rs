@@ -1,6 +1,7 @@
 //! Files and folders: positioned reads, and writes that appear whole or not at all.
 
 mod beside;
+mod dir;
 mod file_sink;
 mod folder;
 
@@ -9,6 +10,7 @@ use std::io;
 use std::path::Path;
 
 use crate::{ByteSink, ByteSource, Error};
+pub use dir::DirFiles;
 pub use file_sink::FileSink;
 pub use folder::AtomicFolder;
 
@@ -23,11 +25,14 @@ pub struct FileSource {
 impl FileSource {
     /// Opens a file; fails with [`Error::Missing`] or [`Error::Io`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let metadata = file.metadata().map_err(|e| Error::io(path, e))?;
-        if metadata.is_dir() {
-            return Err(Error::io(path, io::Error::other("it is a folder where a file is expected")));
+        // Asked before it is opened: to open a pipe is to wait for its writer.
+        let metadata = fs::metadata(path).map_err(|e| Error::io(path, e))?;
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() { "a folder" } else { "a device, a pipe or a socket" };
+            let reason = io::Error::other(format!("it is {what} where a file is expected"));
+            return Err(Error::io(path, reason));
         }
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
         Ok(Self { name: path.display().to_string(), file, len: metadata.len() })
     }
 }
