@@ -4,28 +4,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use thiserror::Error;
 
-/// Why a tokenizer can't be used.
-#[derive(Debug, Error)]
-pub enum TokenizerError {
-    /// Not JSON, or not a tokenizer.
-    #[error("tokenizer.json is not readable: {0}")]
-    Json(#[from] serde_json::Error),
-    /// Another kind of tokenizer.
-    #[error("tokenizer.json: {part} `{found}` is not supported here; expected {expected}")]
-    Unsupported {
-        /// `model`, `pre_tokenizer`, …
-        part: &'static str,
-        /// What the file has.
-        found: String,
-        /// What is supported.
-        expected: &'static str,
-    },
-    /// The unknown-word or start token is not in the vocabulary.
-    #[error("tokenizer.json: the token `{0}` is not in the vocabulary")]
-    MissingToken(String),
-}
+use crate::{Tokenizer, TokenizerError};
 
 /// A WordLevel tokenizer: words at white space, optionally digits one by one.
 #[derive(Debug, Clone)]
@@ -62,7 +42,7 @@ impl WordTokenizer {
     /// # Errors
     /// Names the part that is of another kind.
     pub fn from_json(text: &str) -> Result<Self, TokenizerError> {
-        let file: File = serde_json::from_str(text)?;
+        let file: File = serde_json::from_str(text).map_err(TokenizerError::Json)?;
         expect("model", &file.model, "WordLevel")?;
         if !file.normalizer.is_null() {
             return Err(unsupported("normalizer", &file.normalizer, "none"));
@@ -90,7 +70,7 @@ impl WordTokenizer {
                 ));
             }
         };
-        let ids: HashMap<String, u32> = serde_json::from_value(file.model["vocab"].clone())?;
+        let ids: HashMap<String, u32> = serde_json::from_value(file.model["vocab"].clone()).map_err(TokenizerError::Json)?;
         let size = ids.values().max().map_or(0, |&id| id as usize + 1);
         if size > 1 << 20 {
             return Err(unsupported("vocab", &Value::from(size), "at most 1,048,576 ids"));
@@ -179,6 +159,32 @@ impl WordTokenizer {
 
     fn id(&self, word: &str) -> u32 {
         self.id_of(word).unwrap_or(self.unknown)
+    }
+}
+
+impl Tokenizer for WordTokenizer {
+    fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, TokenizerError> {
+        let mut ids = WordTokenizer::encode(self, text);
+        if !special {
+            ids.drain(..self.prefix.len());
+        }
+        Ok(ids)
+    }
+
+    fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
+        Ok(WordTokenizer::decode(self, ids))
+    }
+
+    fn vocab_size(&self) -> usize {
+        WordTokenizer::vocab_size(self)
+    }
+
+    fn id_of(&self, token: &str) -> Option<u32> {
+        WordTokenizer::id_of(self, token)
+    }
+
+    fn describe(&self) -> String {
+        format!("words: {} tokens", self.words.len())
     }
 }
 

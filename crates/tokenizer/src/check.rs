@@ -1,0 +1,123 @@
+//! The parts of a `tokenizer.json` that a file could use to stop the library, refused beforehand.
+
+use serde_json::Value;
+use tokenizers::normalizers::Precompiled;
+
+use crate::TokenizerError;
+use crate::outline::Parts;
+
+/// How much longer normalizers and decoders may make a text by replacing; known ones stay below ten.
+const MAX_GROWTH: usize = 64;
+
+/// WordPiece looks up every piece of a word of at most so many characters.
+const MAX_WORD: u64 = 1000;
+
+/// Refuses what the library would panic or hang at.
+///
+/// # Errors
+/// Names the part.
+pub fn parts(parts: &Parts) -> Result<(), TokenizerError> {
+    if parts.dropout.is_some_and(|dropout| dropout != 0.0) {
+        return Err(unsupported("model.dropout", &Value::from(parts.dropout), "none"));
+    }
+    if let Some(length) = parts.max_input_chars_per_word.filter(|length| *length > MAX_WORD) {
+        return Err(unsupported(
+            "model.max_input_chars_per_word",
+            &Value::from(length),
+            "at most 1000 characters",
+        ));
+    }
+    for (name, part) in [("normalizer", &parts.normalizer), ("decoder", &parts.decoder)] {
+        growth(name, part)?;
+    }
+    pre_tokenizer(&parts.pre_tokenizer)?;
+    post_processor(&parts.post_processor)
+}
+
+/// Steps of a part: itself, or those of a `Sequence` within `list`, all the way down.
+fn steps<'a>(part: &'a Value, list: &str) -> Vec<&'a Value> {
+    match part[list].as_array() {
+        Some(inner) if part["type"] == "Sequence" => {
+            inner.iter().flat_map(|step| steps(step, list)).collect()
+        }
+        _ => vec![part],
+    }
+}
+
+/// What replaces text must not let it explode, and a table of replacements must be whole.
+fn growth(name: &'static str, part: &Value) -> Result<(), TokenizerError> {
+    typed(name, part)?;
+    let mut growth = 1_usize;
+    for step in steps(part, if name == "decoder" { "decoders" } else { "normalizers" }) {
+        typed(name, step)?;
+        let content = step["content"].as_str().map_or(0, str::len);
+        growth = match step["type"].as_str() {
+            Some("Replace") => growth.saturating_mul(content.max(1)),
+            Some("Precompiled") => {
+                serde_json::from_value::<Precompiled>(step.clone()).map_err(TokenizerError::Json)?;
+                growth
+            }
+            _ => growth,
+        };
+        if growth > MAX_GROWTH {
+            return Err(unsupported(name, step, "replacements that keep a text's length within 64 times"));
+        }
+    }
+    Ok(())
+}
+
+fn pre_tokenizer(part: &Value) -> Result<(), TokenizerError> {
+    for step in steps(part, "pretokenizers") {
+        typed("pre_tokenizer", step)?;
+        if step["type"] == "FixedLength" && step["length"] == 0 {
+            return Err(unsupported("pre_tokenizer", step, "a length of at least 1"));
+        }
+    }
+    Ok(())
+}
+
+/// Templates must name each text once and only special tokens that they define; only one part may put texts together.
+fn post_processor(part: &Value) -> Result<(), TokenizerError> {
+    let steps = steps(part, "processors");
+    let mut joins = 0;
+    for step in steps {
+        typed("post_processor", step)?;
+        joins += usize::from(!step.is_null() && step["type"] != "ByteLevel");
+        if joins > 1 {
+            return Err(unsupported("post_processor", step, "one template"));
+        }
+        if step["type"] == "TemplateProcessing" {
+            template(step, "single", &["A"])?;
+            template(step, "pair", &["A", "B"])?;
+        }
+    }
+    Ok(())
+}
+
+fn template(step: &Value, which: &str, texts: &[&str]) -> Result<(), TokenizerError> {
+    let pieces = step[which].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut named: Vec<&str> = pieces.iter().filter_map(|piece| piece["Sequence"]["id"].as_str()).collect();
+    named.sort_unstable();
+    if named != texts {
+        return Err(unsupported("post_processor", step, "a template that names each text once"));
+    }
+    for token in pieces.iter().filter_map(|piece| piece["SpecialToken"]["id"].as_str()) {
+        if step["special_tokens"].get(token).is_none() {
+            return Err(TokenizerError::MissingToken(token.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// A part is absent, or says what it is.
+fn typed(name: &'static str, part: &Value) -> Result<(), TokenizerError> {
+    if part.is_null() || part["type"].is_string() {
+        return Ok(());
+    }
+    Err(unsupported(name, part, "a part with a `type`"))
+}
+
+fn unsupported(part: &'static str, value: &Value, expected: &'static str) -> TokenizerError {
+    let found = value["type"].as_str().map_or_else(|| value.to_string(), str::to_owned);
+    TokenizerError::Unsupported { part, found: found.chars().take(80).collect(), expected }
+}
