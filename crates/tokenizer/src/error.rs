@@ -7,10 +7,10 @@ use thiserror::Error;
 pub enum TokenizerError {
     /// Not JSON, or not a tokenizer.
     #[error("tokenizer.json is not readable: {0}")]
-    Json(#[source] serde_json::Error),
+    Json(String),
     /// tokenizer_config.json is not JSON, or its tokens are not tokens.
     #[error("tokenizer_config.json is not readable: {0}")]
-    Config(#[source] serde_json::Error),
+    Config(String),
     /// The file is too large to be a tokenizer.
     #[error("tokenizer.json has {bytes} bytes; at most {limit} are read")]
     TooLarge {
@@ -47,7 +47,9 @@ pub enum TokenizerError {
         token: String,
     },
     /// An added token would get another id than the file says.
-    #[error("the added token `{token}` is declared with the id {declared}, but the vocabulary gives it {actual}")]
+    #[error(
+        "the added token `{token}` is declared with the id {declared}, but the vocabulary gives it {actual}"
+    )]
     AddedToken {
         /// The token.
         token: String,
@@ -73,4 +75,22 @@ pub enum TokenizerError {
     /// The tokenizer can't put tokens together.
     #[error("the tokens can't be decoded: {0}")]
     Decode(String),
+}
+
+/// Another library's error in one line of bounded length; some quote whole values.
+pub(crate) fn line(error: &(impl std::fmt::Display + ?Sized)) -> String {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    if first.chars().count() <= 240 {
+        return first.to_owned();
+    }
+    let (head, tail): (String, String) =
+        (first.chars().take(120).collect(), first.chars().rev().take(110).collect());
+    format!("{head} … {}", tail.chars().rev().collect::<String>())
+}
+
+impl TokenizerError {
+    pub(crate) fn json(error: serde_json::Error) -> Self {
+        Self::Json(line(&error))
+    }
 }

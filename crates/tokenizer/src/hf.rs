@@ -5,6 +5,7 @@ use serde_json::Value;
 pub use tokenizers::Encoding;
 use tokenizers::{AddedToken, Tokenizer as Inner};
 
+use crate::error::line;
 use crate::{MAX_TOKENS, Outline, Tokenizer, TokenizerError, WordTokenizer, check};
 
 /// The most bytes of text that are encoded at once.
@@ -74,7 +75,12 @@ impl HfTokenizer {
     ///
     /// # Errors
     /// When the tokenizer has no token for a part of a text, or a text is too long.
-    pub fn pair_encoding(&self, first: &str, second: &str, special: bool) -> Result<Encoding, TokenizerError> {
+    pub fn pair_encoding(
+        &self,
+        first: &str,
+        second: &str,
+        special: bool,
+    ) -> Result<Encoding, TokenizerError> {
         short(first)?;
         short(second)?;
         let encoding = self.inner.encode_char_offsets((first, second), special);
@@ -122,14 +128,15 @@ struct Config {
 
 /// The tokens that `tokenizer_config.json` adds, by id.
 fn config_tokens(text: &str) -> Result<Vec<(u32, AddedToken)>, TokenizerError> {
-    let config: Config = serde_json::from_str(text).map_err(TokenizerError::Config)?;
+    let config: Config = serde_json::from_str(text).map_err(|error| TokenizerError::Config(line(&error)))?;
     let mut tokens = Vec::new();
     for (id, token) in config.added_tokens_decoder {
-        let id: u32 = serde_json::from_str(&id).map_err(TokenizerError::Config)?;
+        let id: u32 = serde_json::from_str(&id).map_err(|error| TokenizerError::Config(line(&error)))?;
         if id as usize >= MAX_TOKENS {
             return Err(TokenizerError::TooManyTokens { limit: MAX_TOKENS });
         }
-        tokens.push((id, serde_json::from_value(token).map_err(TokenizerError::Config)?));
+        tokens
+            .push((id, serde_json::from_value(token).map_err(|error| TokenizerError::Config(line(&error)))?));
     }
     tokens.sort_by_key(|(id, _)| *id);
     Ok(tokens)
@@ -150,9 +157,4 @@ fn short(text: &str) -> Result<(), TokenizerError> {
         return Err(TokenizerError::TextTooLong { bytes: text.len(), limit: MAX_TEXT });
     }
     Ok(())
-}
-
-/// An error of the library in one line.
-fn line(error: &(impl std::fmt::Display + ?Sized)) -> String {
-    error.to_string().lines().next().unwrap_or_default().chars().take(300).collect()
 }

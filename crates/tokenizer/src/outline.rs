@@ -52,7 +52,7 @@ impl Outline {
         if text.len() > MAX_BYTES {
             return Err(TokenizerError::TooLarge { bytes: text.len(), limit: MAX_BYTES });
         }
-        let file: File = serde_json::from_str(text).map_err(TokenizerError::Json)?;
+        let file: File = serde_json::from_str(text).map_err(TokenizerError::json)?;
         let Vocab { count, mut ids, error } = file.model.vocab;
         if let Some(error) = error {
             return Err(error);

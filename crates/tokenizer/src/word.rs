@@ -42,7 +42,7 @@ impl WordTokenizer {
     /// # Errors
     /// Names the part that is of another kind.
     pub fn from_json(text: &str) -> Result<Self, TokenizerError> {
-        let file: File = serde_json::from_str(text).map_err(TokenizerError::Json)?;
+        let file: File = serde_json::from_str(text).map_err(TokenizerError::json)?;
         expect("model", &file.model, "WordLevel")?;
         if !file.normalizer.is_null() {
             return Err(unsupported("normalizer", &file.normalizer, "none"));
@@ -70,7 +70,8 @@ impl WordTokenizer {
                 ));
             }
         };
-        let ids: HashMap<String, u32> = serde_json::from_value(file.model["vocab"].clone()).map_err(TokenizerError::Json)?;
+        let ids: HashMap<String, u32> =
+            serde_json::from_value(file.model["vocab"].clone()).map_err(TokenizerError::json)?;
         let size = ids.values().max().map_or(0, |&id| id as usize + 1);
         if size > 1 << 20 {
             return Err(unsupported("vocab", &Value::from(size), "at most 1,048,576 ids"));

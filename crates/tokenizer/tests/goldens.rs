@@ -109,9 +109,7 @@ fn gemma() {
 #[ignore = "MAEC_FIXTURES names the full set"]
 fn all_families() {
     let fixtures = env::var_os("MAEC_FIXTURES").expect("MAEC_FIXTURES names the full set");
-    for name in
-        ["bpe_gemma", "bpe_llama3", "bpe_qwen2", "bpe_smollm2", "unigram_xlmr", "wordpiece_mbert"]
-    {
+    for name in ["bpe_gemma", "bpe_llama3", "bpe_qwen2", "bpe_smollm2", "unigram_xlmr", "wordpiece_mbert"] {
         compare(&Path::new(&fixtures).join("tokenizers").join(name));
     }
 }

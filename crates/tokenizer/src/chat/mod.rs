@@ -7,6 +7,7 @@ use minijinja::{Environment, Value, context};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::error::line;
 pub use date::Date;
 use python::{Limited, describe, failure};
 
@@ -32,7 +33,7 @@ pub struct Message {
 pub enum ChatError {
     /// tokenizer_config.json is not JSON, or its template is not text.
     #[error("tokenizer_config.json is not readable: {0}")]
-    Config(#[from] serde_json::Error),
+    Config(String),
     /// The model has no template.
     #[error("the model has no chat template: give it a plain prompt, or use its instruct version")]
     Missing,
@@ -78,7 +79,9 @@ impl ChatTemplate {
         chat_template: Option<&str>,
         today: Date,
     ) -> Result<Self, ChatError> {
-        let config: Config = tokenizer_config_json.map_or(Ok(Config::default()), serde_json::from_str)?;
+        let config: Config = tokenizer_config_json
+            .map_or(Ok(Config::default()), serde_json::from_str)
+            .map_err(|error| ChatError::Config(line(&error)))?;
         let text = match (chat_template, config.chat_template) {
             (Some(text), _) => text.to_owned(),
             (None, Some(Source::One(text))) => text,
