@@ -2,7 +2,8 @@
 //!
 //! The page first asks the engine to [`Look`](crate::Request::Look): headers only, nothing large moves. What was looked at is an
 //! [`Item`]. [`Weigh`](crate::Request::Weigh) compares items and says what running them costs; only [`Load`](crate::Request::Load),
-//! which a person starts, fetches weights. Generation and evaluation then run on what was loaded.
+//! which a person starts, fetches weights; its progress counts bytes. Generation and evaluation then run on what was loaded.
+//! Items end with the engine: after a loss, the page has everything looked at again.
 
 use maec_recipe::Recipe;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,8 @@ pub type ItemId = u32;
 pub enum Place {
     /// Files a person dropped or chose; their `File` objects follow the JSON in this order.
     Files {
-        /// Paths relative to the dropped folder, or plain names.
+        /// Paths that begin with the folder's own name (`smollm2/config.json`), which is the title; plain names for files
+        /// that were chosen one by one.
         names: Vec<String>,
     },
     /// `org/name` or `org/name@revision` on the hub, a folder URL ending in `/`, or the URL of one file.
