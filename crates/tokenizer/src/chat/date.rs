@@ -1,6 +1,10 @@
 //! The day that a chat template may ask for.
 
+use std::str::FromStr;
+
 use minijinja::{Error, ErrorKind};
+
+use super::ChatError;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -96,6 +100,21 @@ impl Date {
     }
 }
 
+/// `2024-07-26`.
+impl FromStr for Date {
+    type Err = ChatError;
+
+    fn from_str(text: &str) -> Result<Self, ChatError> {
+        let mut parts = text.splitn(3, '-');
+        let mut next = || parts.next()?.parse::<u16>().ok();
+        let date = (|| {
+            let (year, month, day) = (next()?, next()?, next()?);
+            Self::new(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?)
+        })();
+        date.ok_or_else(|| ChatError::Date(text.chars().take(40).collect()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +139,14 @@ mod tests {
             [(2023, 2, 29), (1900, 2, 29), (2024, 0, 1), (2024, 13, 1), (2024, 4, 31), (0, 1, 1)]
         {
             assert_eq!(Date::new(year, month, day), None);
+        }
+    }
+
+    #[test]
+    fn days_are_read() {
+        assert_eq!("2024-07-26".parse::<Date>().unwrap(), Date::new(2024, 7, 26).unwrap());
+        for text in ["", "2024-07", "2024-07-32", "26.07.2024", "2024-07-26-1", "99999-1-1"] {
+            assert!(text.parse::<Date>().is_err(), "{text}");
         }
     }
 

@@ -54,6 +54,9 @@ pub enum ChatError {
     /// The template takes too many steps or writes too much.
     #[error("the chat template does not come to an end within its limits")]
     Endless,
+    /// A day that does not exist.
+    #[error("`{0}` is not a day: write it as 2024-07-26")]
+    Date(String),
     /// The template fails.
     #[error("the chat template fails: {0}")]
     Render(String),
