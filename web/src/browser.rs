@@ -2,8 +2,12 @@
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlElement, Url, UrlSearchParams, window};
+use web_sys::{
+    Blob, BlobPropertyBag, Element, HtmlAnchorElement, HtmlElement, IntersectionObserver,
+    IntersectionObserverEntry, IntersectionObserverInit, Url, UrlSearchParams, window,
+};
 
 /// A parameter of the address's query, decoded.
 pub fn query_parameter(name: &str) -> Option<String> {
@@ -46,11 +50,11 @@ pub fn folder_url(address: &str) -> Option<String> {
     Some(url.href())
 }
 
-/// Hands a file to the browser's downloads.
-pub fn download(name: &str, bytes: &[u8]) -> Option<()> {
+/// Hands a file of this media type to the browser's downloads.
+pub fn download(name: &str, kind: &str, bytes: &[u8]) -> Option<()> {
     let document = window()?.document()?;
     let options = BlobPropertyBag::new();
-    options.set_type("application/zip");
+    options.set_type(kind);
     let blob =
         Blob::new_with_u8_array_sequence_and_options(&Array::of1(&Uint8Array::from(bytes)), &options).ok()?;
     let url = Url::create_object_url_with_blob(&blob).ok()?;
@@ -107,10 +111,31 @@ pub fn remove(id: &str) {
     }
 }
 
+/// Tells `act` which of these sections crosses the middle of the window, whenever that changes.
+pub fn watch_sections(ids: &[&'static str], act: impl Fn(&'static str) + 'static) -> Option<()> {
+    let elements: Vec<(Element, &'static str)> =
+        ids.iter().filter_map(|&id| Some((element(id)?.into(), id))).collect();
+    let known = elements.clone();
+    let closure = Closure::<dyn FnMut(Array)>::new(move |entries: Array| {
+        let crossing = |entry: IntersectionObserverEntry| entry.is_intersecting().then(|| entry.target());
+        let now = entries.iter().rev().find_map(|entry| crossing(entry.unchecked_into()));
+        if let Some((_, id)) = now.and_then(|now| known.iter().find(|(element, _)| *element == now)) {
+            act(id);
+        }
+    });
+    let options = IntersectionObserverInit::new();
+    options.set_root_margin("-50% 0px -49.9% 0px");
+    let observer = IntersectionObserver::new_with_options(closure.as_ref().unchecked_ref(), &options).ok()?;
+    elements.iter().for_each(|(element, _)| observer.observe(element));
+    // The page watches as long as it is open.
+    closure.forget();
+    Some(())
+}
+
 /// Calls `act` whenever a person puts another fragment into the address.
 pub fn on_fragment_change(act: impl Fn() + 'static) {
     let Some(window) = window() else { return };
-    let closure = wasm_bindgen::prelude::Closure::<dyn FnMut()>::new(act);
+    let closure = Closure::<dyn FnMut()>::new(act);
     let _ = window.add_event_listener_with_callback("hashchange", closure.as_ref().unchecked_ref());
     // The page listens as long as it is open.
     closure.forget();
@@ -153,6 +178,6 @@ pub fn is_touch(event: &web_sys::MouseEvent) -> bool {
 
 /// Whether the `<details>` that a toggle event came from is open now.
 pub fn is_open(event: &web_sys::Event) -> bool {
-    let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    let element = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     element.is_some_and(|element| element.has_attribute("open"))
 }

@@ -81,24 +81,37 @@ pub fn count(value: u64) -> String {
     text
 }
 
-/// A size in decimal units: `512 B`, `14.2 kB`, `1.9 MB`.
+/// A number of parameters: `819.2 thousand`, `134.5 million`, `1.24 billion`.
+pub fn parameters(value: u64) -> String {
+    let value_f = value as f64;
+    match value {
+        0..1_000 => value.to_string(),
+        1_000..1_000_000 => format!("{} thousand", number(value_f / 1e3, 1)),
+        1_000_000..1_000_000_000 => format!("{} million", number(value_f / 1e6, 1)),
+        _ => format!("{} billion", number(value_f / 1e9, 2)),
+    }
+}
+
+/// A size in decimal units: `512 B`, `14.2 kB`, `1.9 MB`, `2.5 GB`.
 pub fn bytes(value: u64) -> String {
     let value_f = value as f64;
     match value {
         0..1_000 => format!("{value}{THIN}B"),
         1_000..1_000_000 => format!("{:.1}{THIN}kB", value_f / 1e3),
-        _ => format!("{:.1}{THIN}MB", value_f / 1e6),
+        1_000_000..1_000_000_000 => format!("{:.1}{THIN}MB", value_f / 1e6),
+        _ => format!("{:.2}{THIN}GB", value_f / 1e9),
     }
 }
 
-/// A time of this many seconds: `under 0.1 s`, `0.4 s`, `12 s`, `2 min 5 s`.
+/// A time of this many seconds: `under 0.1 s`, `0.4 s`, `12 s`, `2 min 5 s`, `3 h 20 min`.
 pub fn seconds(value: f64) -> String {
     let whole = value.max(0.0).round() as u64;
     match value {
         v if v < 0.05 => format!("under 0.1{THIN}s"),
         v if v < 9.95 => format!("{v:.1}{THIN}s"),
         v if v < 59.5 => format!("{whole}{THIN}s"),
-        _ => format!("{}{THIN}min {}{THIN}s", whole / 60, whole % 60),
+        v if v < 3599.5 => format!("{}{THIN}min {}{THIN}s", whole / 60, whole % 60),
+        _ => format!("{}{THIN}h {}{THIN}min", whole / 3600, whole % 3600 / 60),
     }
 }
 
@@ -174,10 +187,20 @@ mod tests {
         assert_eq!(norm(12.34), "12.3");
         assert_eq!(bytes(512), "512\u{202f}B");
         assert_eq!(bytes(1_912_345), "1.9\u{202f}MB");
+        assert_eq!(bytes(2_471_645_608), "2.47\u{202f}GB");
+        assert_eq!(seconds(12_060.0), "3\u{202f}h 21\u{202f}min");
         assert_eq!(seconds(0.42), "0.4\u{202f}s");
         assert_eq!(seconds(12.3), "12\u{202f}s");
         assert_eq!(seconds(125.0), "2\u{202f}min 5\u{202f}s");
         assert_eq!(seconds(-1.0), "under 0.1\u{202f}s");
+    }
+
+    #[test]
+    fn parameters_are_said_in_words() {
+        assert_eq!(parameters(819), "819");
+        assert_eq!(parameters(819_200), "819.2 thousand");
+        assert_eq!(parameters(134_515_008), "134.5 million");
+        assert_eq!(parameters(1_235_814_400), "1.24 billion");
     }
 
     #[test]

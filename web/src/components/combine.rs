@@ -7,12 +7,13 @@ use maec_recipe::Tab;
 use super::extract::{Equation, FACTOR, StepHead, scalar, set_scalar};
 use super::live::{live, text};
 use super::param::{Param, Range};
+use super::progress::Progress;
 use super::segments::{Choice, Segments, code};
 use super::{hand_focus, jump};
 use crate::format::{plural, scientific, seconds};
 use crate::math;
 use crate::results::{headline, rows};
-use crate::studio::{EngineState, Outcome, Run, Studio, section};
+use crate::studio::{EngineState, Outcome, Studio, section};
 
 /// γ, η and Eq. 5, with the button that does it all.
 #[component]
@@ -84,7 +85,13 @@ fn RunPanel() -> impl IntoView {
         <div class="run" data-testid="run" data-state=text(move || if running.get() { "running" } else { "idle" })>
             {live(move || if running.get() {
                 hand_focus("cancel", "merge-evaluate");
-                view! { <Progress/> }.into_any()
+                view! {
+                    <Progress
+                        run=studio.run name="Merge and evaluation" test="progress" id="cancel"
+                        cancel=Callback::new(move |()| studio.cancel_run())
+                    />
+                }
+                .into_any()
             } else {
                 hand_focus("merge-evaluate", "cancel");
                 view! {
@@ -98,43 +105,6 @@ fn RunPanel() -> impl IntoView {
                 .into_any()
             })}
             {live(move || studio.outcome.get().map(|outcome| view! { <Merged outcome/> }.into_any()))}
-        </div>
-    }
-}
-
-/// Where the work is: (label, share done in per cent or nothing, time left).
-fn progress(run: &Run) -> (String, Option<f64>, Option<f64>) {
-    match run {
-        Run::Idle => (String::new(), None, None),
-        Run::Working { label, done, total, left } => {
-            let share = (*total > 0).then(|| (*done as f64 / *total as f64).min(1.0) * 100.0);
-            (label.clone(), share, *left)
-        }
-    }
-}
-
-#[component]
-fn Progress() -> impl IntoView {
-    let studio = Studio::current();
-    let now = Memo::new(move |_| studio.run.with(progress));
-    // Read out only when the kind of work changes, not at every step.
-    let label = Memo::new(move |_| now.with(|now| now.0.clone()));
-    let share = move || now.with(|now| now.1);
-    view! {
-        <div class="progress" data-testid="progress">
-            <p class="progress-label" role="status">{text(move || label.get())}</p>
-            <div
-                class="progress-track" role="progressbar" aria-label="Merge and evaluation" aria-valuemin="0" aria-valuemax="100"
-                aria-valuenow=live(move || share().map(|share| format!("{share:.0}")))
-                class:unknown=live(move || share().is_none())
-            >
-                <span style:width=live(move || share().map(|share| format!("{share:.2}%")))></span>
-            </div>
-            <p class="progress-numbers">
-                <span>{live(move || share().map(|share| format!("{share:.0}\u{202f}%")))}</span>
-                <span>{live(move || now.with(|now| now.2).map(|left| format!("about {} left", seconds(left.max(0.1)))))}</span>
-            </p>
-            <button type="button" class="secondary" id="cancel" data-testid="cancel" on:click=move |_| studio.cancel_run()>"Cancel"</button>
         </div>
     }
 }
@@ -211,14 +181,5 @@ mod tests {
         assert_eq!(counts(500), ["25", "100", "500"]);
         assert_eq!(counts(100), ["25", "100"]);
         assert_eq!(counts(20), ["20"]);
-    }
-
-    #[test]
-    fn progress_is_unknown_until_the_total_is() {
-        let working = |done, total| Run::Working { label: "x".into(), done, total, left: None };
-        assert_eq!(progress(&working(0, 0)).1, None);
-        assert_eq!(progress(&working(5, 20)).1, Some(25.0));
-        assert_eq!(progress(&working(30, 20)).1, Some(100.0));
-        assert_eq!(progress(&Run::Idle).0, "");
     }
 }

@@ -1,12 +1,16 @@
 //! The header: name, places on the page, the engine and the two ways to take the experiment along.
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use maec_protocol::Backend;
 use maec_recipe::Tab;
 
 use super::live::{live, text};
+use super::own::SECTION;
 use super::segments::{Segments, code};
 use super::theme::ThemeToggle;
+use crate::browser;
 use crate::engine::EngineKind;
 use crate::format::scientific;
 use crate::studio::{EngineState, Studio, section};
@@ -16,14 +20,35 @@ use crate::studio::{EngineState, Studio, section};
 pub fn Header() -> impl IntoView {
     let studio = Studio::current();
     let closed = move || studio.pack.with(Option::is_none);
-    let place = move |(tab, label): (Tab, &'static str)| {
+    let place = move |(id, tab, label): (&'static str, Option<Tab>, &'static str)| {
         let go = move |event: web_sys::MouseEvent| {
-            super::jump(&event, section(tab));
-            studio.tab.set(tab);
+            super::jump(&event, id);
+            studio.go_to(id);
+            // A link knows the demo's sections alone.
+            if let Some(tab) = tab {
+                studio.tab.set(tab);
+            }
         };
-        let current = live(move || (studio.tab.get() == tab).then(|| "true".to_owned()));
-        view! { <a href=format!("#{}", section(tab)) aria-current=current on:click=go>{label}</a> }
+        let current = live(move || (studio.here.get() == id).then(|| "true".to_owned()));
+        view! { <a href=format!("#{id}") aria-current=current on:click=go>{label}</a> }
     };
+    let tab = |tab, label| (section(tab), Some(tab), label);
+    let places = [
+        tab(Tab::Tensors, "Tensors"),
+        tab(Tab::Results, "Results"),
+        tab(Tab::Try, "Try it"),
+        (SECTION, None, "Your own"),
+    ];
+    let ids = places.map(|place| place.0);
+    Effect::new(move |_| {
+        // The sections come with the pack.
+        if !closed() {
+            spawn_local(async move {
+                TimeoutFuture::new(0).await;
+                browser::watch_sections(&ids, move |id| studio.scrolled_to(id));
+            });
+        }
+    });
     view! {
         <header class="banner">
             <div class="brand">
@@ -34,7 +59,7 @@ pub fn Header() -> impl IntoView {
                 </div>
             </div>
             <nav aria-label="On this page">
-                {[(Tab::Tensors, "Tensors"), (Tab::Results, "Results"), (Tab::Try, "Try it")].map(place).collect_view()}
+                {places.map(place).collect_view()}
             </nav>
             <div class="tools">
                 <EngineChip/>

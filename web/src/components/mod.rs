@@ -8,7 +8,9 @@ mod footer;
 mod header;
 mod live;
 mod messages;
+mod own;
 mod param;
+mod progress;
 mod ranking;
 mod segments;
 mod select;
@@ -100,6 +102,7 @@ fn Workshop() -> impl IntoView {
         </div>
         <table::Results/>
         <try_it::TryIt/>
+        <own::OwnModels/>
     }
 }
 

@@ -18,7 +18,7 @@ use crate::math;
 use crate::studio::{Force, Studio};
 
 /// k₂ in per cent.
-const K2: Range = Range { slider: (0.0, 100.0), field: (0.0, 100.0), step: 1.0 };
+pub const K2: Range = Range { slider: (0.0, 100.0), field: (0.0, 100.0), step: 1.0 };
 
 /// The scale's bound and the map's names, which several parts share.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use js_sys::{Array, ArrayBuffer};
 use maec_protocol::{FromEngine, Reply, Request, RequestId, ToEngine};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{ErrorEvent, Event, File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::EngineKind;
 
@@ -96,9 +96,14 @@ impl Engine {
         Ok((Self { worker, state, _on_message: on_message, _on_error: on_error }, ready))
     }
 
-    /// Posts a request. Progress and tokens go to `on_event`; the receiver gets the one answer, or is dropped with
-    /// the engine.
-    pub fn ask(&self, body: Request, on_event: Rc<dyn Fn(Reply)>) -> (RequestId, oneshot::Receiver<Outcome>) {
+    /// Posts a request with the files that it speaks of, which the worker reads in place. Progress and tokens go to
+    /// `on_event`; the receiver gets the one answer, or is dropped with the engine.
+    pub fn ask(
+        &self,
+        body: Request,
+        files: &[File],
+        on_event: Rc<dyn Fn(Reply)>,
+    ) -> (RequestId, oneshot::Receiver<Outcome>) {
         let (done, answer) = oneshot::channel();
         let id = {
             let mut state = self.state.borrow_mut();
@@ -107,7 +112,7 @@ impl Engine {
             state.pending.insert(id, Pending { done, on_event });
             id
         };
-        self.post(&ToEngine { id, body });
+        self.post(&ToEngine { id, body }, files);
         (id, answer)
     }
 
@@ -118,13 +123,18 @@ impl Engine {
             state.next += 1;
             state.next - 1
         };
-        self.post(&ToEngine { id, body: Request::Cancel { target } });
+        self.post(&ToEngine { id, body: Request::Cancel { target } }, &[]);
     }
 
-    fn post(&self, message: &ToEngine) {
-        let posted = serde_json::to_string(message)
-            .ok()
-            .and_then(|json| self.worker.post_message(&Array::of1(&JsValue::from_str(&json))).ok());
+    /// Posts `[json, files…]`.
+    fn post(&self, message: &ToEngine, files: &[File]) {
+        let posted = serde_json::to_string(message).ok().and_then(|json| {
+            let parts = Array::of1(&JsValue::from_str(&json));
+            files.iter().for_each(|file| {
+                parts.push(file);
+            });
+            self.worker.post_message(&parts).ok()
+        });
         if posted.is_none() {
             let mut state = self.state.borrow_mut();
             if let Some(pending) = state.pending.remove(&message.id) {

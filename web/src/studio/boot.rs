@@ -78,6 +78,7 @@ impl Studio {
         // The old engine ends here, and with it whatever was asked of it.
         let old = self.with_hands(|hands| hands.engine.replace(engine));
         drop(old);
+        self.own_engine_ended();
         loaded.await.map_err(|_| CallError::Lost)?;
 
         let allow_software = self.hands.with_value(|hands| hands.wish.allow_software);
@@ -155,18 +156,20 @@ impl Studio {
 
     /// Asks the engine without progress.
     pub(super) async fn call(self, body: Request) -> Result<Answer, CallError> {
-        self.call_with(body, Rc::new(|_| ()), |_, _| ()).await
+        self.call_with(body, &[], Rc::new(|_| ()), |_, _| ()).await
     }
 
-    /// Asks the engine; progress goes to `on_event`, the request's number to `remember` and `None` to it at the end.
+    /// Asks the engine about some files; progress goes to `on_event`, the request's number to `remember` and `None` to
+    /// it at the end.
     pub(super) async fn call_with(
         self,
         body: Request,
+        files: &[web_sys::File],
         on_event: Rc<dyn Fn(Reply)>,
         remember: fn(&mut super::Hands, Option<u32>),
     ) -> Result<Answer, CallError> {
         let asked = self.with_hands(|hands| {
-            let (id, answer) = hands.engine.as_ref()?.ask(body, on_event);
+            let (id, answer) = hands.engine.as_ref()?.ask(body, files, on_event);
             remember(hands, Some(id));
             Some(answer)
         });

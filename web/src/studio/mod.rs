@@ -1,6 +1,7 @@
 //! The studio's state: one [`Studio`] of signals that every component shares, and what can be done with it.
 
 mod boot;
+mod own;
 mod ranking;
 mod run;
 mod share;
@@ -18,6 +19,9 @@ use maec_recipe::{Evaluation, Recipe, ResultsMetric, Tab};
 use crate::engine::{Engine, EngineKind, Gpu, Losses, Wish};
 
 pub use boot::open;
+#[cfg(test)]
+pub use own::Question;
+pub use own::{Entry, Key, Loaded, Look, Measured, Own, Said, TASKS, Weighed, base_of, guess};
 pub use ranking::{Force, Ranking, toggle};
 pub use run::{Outcome, Run};
 pub use share::section;
@@ -86,6 +90,10 @@ pub struct Studio {
     pub speaking: RwSignal<bool>,
     /// An export is in progress.
     pub exporting: RwSignal<bool>,
+    /// Models that people bring.
+    pub own: Own,
+    /// The id of the section in the middle of the window.
+    pub here: RwSignal<&'static str>,
     /// The message across the top.
     pub notice: RwSignal<Option<Notice>>,
     /// A short message that goes by itself.
@@ -108,6 +116,9 @@ struct Hands {
     score_wanted: u32,
     score_request: Option<u32>,
     toasts: u32,
+    /// Until when, in seconds, scrolling does not change what the header marks.
+    here_until: f64,
+    own: own::OwnHands,
 }
 
 impl Studio {
@@ -141,6 +152,8 @@ impl Studio {
             speech: RwSignal::new(Default::default()),
             speaking: RwSignal::new(false),
             exporting: RwSignal::new(false),
+            own: Own::new(),
+            here: RwSignal::new(section(Tab::default())),
             notice: RwSignal::new(None),
             toast: RwSignal::new(None),
             hands: StoredValue::new_local(Hands {
@@ -156,6 +169,8 @@ impl Studio {
                 score_wanted: 0,
                 score_request: None,
                 toasts: 0,
+                here_until: 0.0,
+                own: own::OwnHands::default(),
             }),
         }
     }
@@ -181,6 +196,19 @@ impl Studio {
             || ("L0".into(), "the reference language".into()),
             |language| (language.code, language.name),
         )
+    }
+
+    /// Marks a section in the header because a person goes there; the scrolling that follows does not unmark it.
+    pub fn go_to(self, id: &'static str) {
+        self.with_hands(|hands| hands.here_until = crate::browser::now() + 1.0);
+        self.here.set(id);
+    }
+
+    /// Marks the section that a person scrolled to.
+    pub fn scrolled_to(self, id: &'static str) {
+        if crate::browser::now() > self.with_hands(|hands| hands.here_until) {
+            self.here.set(id);
+        }
     }
 
     /// Puts a message across the top.

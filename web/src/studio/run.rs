@@ -31,6 +31,13 @@ pub enum Run {
     },
 }
 
+impl Run {
+    /// Work that the engine has not begun.
+    pub fn waiting() -> Self {
+        Run::Working { label: "Waiting for the engine".into(), done: 0, total: 0, left: None }
+    }
+}
+
 /// A finished merge, and its evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -77,7 +84,7 @@ impl Studio {
                 }
             });
             let recipe = self.recipe.get_untracked();
-            let answer = self.call_with(Request::Score { recipe }, Rc::new(|_| ()), |hands, id| {
+            let answer = self.call_with(Request::Score { recipe }, &[], Rc::new(|_| ()), |hands, id| {
                 // A cancelled request ends after its successor began and must not wipe its number out.
                 if id.is_some() {
                     hands.score_request = id;
@@ -111,7 +118,7 @@ impl Studio {
             return;
         }
         self.with_hands(|hands| hands.run_cancelled = false);
-        self.working("Waiting for the engine", 0, 0, None);
+        self.run.set(Run::waiting());
         spawn_local(async move {
             let outcome = loop {
                 match self.try_run().await {
@@ -208,7 +215,7 @@ impl Studio {
                 self.working(&label, done, total, left);
             }
         });
-        Ok(self.call_with(request, on_event, |hands, id| hands.run_request = id).await?.reply)
+        Ok(self.call_with(request, &[], on_event, |hands, id| hands.run_request = id).await?.reply)
     }
 
     fn working(self, label: &str, done: u64, total: u64, left: Option<f64>) {
@@ -249,7 +256,7 @@ impl Studio {
         let bytes = archive::stored_zip(&folder, &files)
             .map_err(|error| CallError::Failed(format!("The archive cannot be written: {error}.")))?;
         let size = crate::format::bytes(bytes.len() as u64);
-        browser::download(&format!("{folder}.zip"), &bytes).ok_or_else(|| {
+        browser::download(&format!("{folder}.zip"), "application/zip", &bytes).ok_or_else(|| {
             CallError::Failed("The browser refused the download. Allow downloads for this page.".into())
         })?;
         Ok(format!("{folder}.zip, {size}, is in your downloads."))

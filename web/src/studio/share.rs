@@ -100,6 +100,7 @@ impl Studio {
                 self.notice.set(None);
                 self.run_anew();
                 self.tab.set(view.tab);
+                self.go_to(section(view.tab));
                 if view.tab != Tab::default() {
                     browser::scroll_to(section(view.tab));
                 }

@@ -46,6 +46,7 @@ impl Studio {
         self.with_hands(|hands| hands.speech_cancelled = false);
         self.speaking.set(true);
         self.tab.set(Tab::Try);
+        self.here.set(super::section(Tab::Try));
         let blank = Speech { prompt: prompt.clone(), busy: true, ..Speech::default() };
         let recipe = self.recipe.get_untracked();
         self.speech.set([blank.clone(), Speech { recipe: Some(recipe.clone()), ..blank }]);
@@ -99,7 +100,7 @@ impl Studio {
                 self.speech.update(|speech| speech[side as usize].text.push_str(&text));
             }
         });
-        let answer = self.call_with(request, on_event, |hands, id| hands.speech_request = id).await?;
+        let answer = self.call_with(request, &[], on_event, |hands, id| hands.speech_request = id).await?;
         self.speech.update(|speech| {
             let own = &mut speech[side as usize];
             own.busy = false;

@@ -1,0 +1,168 @@
+//! Evaluation of what was loaded on files of one's own.
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::File;
+
+use crate::components::live::{live, text, when};
+use crate::components::progress::Progress;
+use crate::components::{hand_focus, input_of};
+use crate::files::from_input;
+use crate::format::seconds;
+use crate::studio::{Measured, Run, Studio, TASKS, guess};
+
+/// MGSM's languages.
+const LANGUAGES: [(&str, &str); 11] = [
+    ("en", "English"),
+    ("es", "Spanish"),
+    ("zh", "Chinese"),
+    ("bn", "Bengali"),
+    ("te", "Telugu"),
+    ("de", "German"),
+    ("fr", "French"),
+    ("ja", "Japanese"),
+    ("ru", "Russian"),
+    ("sw", "Swahili"),
+    ("th", "Thai"),
+];
+
+/// Files, task, language, limit, and the report.
+#[component]
+pub fn Measure() -> impl IntoView {
+    let studio = Studio::current();
+    let own = studio.own;
+    let files = StoredValue::new_local(Vec::<File>::new());
+    let names = RwSignal::new(Vec::<String>::new());
+    let task = RwSignal::new(String::from(TASKS[0].code));
+    let language = RwSignal::new(String::from("en"));
+    let limit = RwSignal::new(String::from("20"));
+    let problem = RwSignal::new(String::new());
+    let read_limit = move || {
+        limit.with(|limit| match limit.trim() {
+            "" => Some(None),
+            typed => typed.parse().ok().filter(|limit| *limit > 0).map(Some),
+        })
+    };
+    let chosen = move |event: web_sys::Event| {
+        let Some(read) = input_of(&event).map(|input| from_input(&input)) else { return };
+        match read {
+            Ok(brought) if !brought.files.is_empty() => {
+                let (guessed, code) = guess(&brought.paths[0]);
+                task.set(guessed.into());
+                if let Some(code) = code.filter(|code| LANGUAGES.iter().any(|language| language.0 == *code)) {
+                    language.set(code.into());
+                }
+                problem.set(String::new());
+                names.set(brought.paths);
+                files.set_value(brought.files);
+            }
+            Ok(_) => {}
+            Err(sentence) => problem.set(sentence),
+        }
+    };
+    let able = move || {
+        own.loaded.with(Option::is_some) && names.with(|names| !names.is_empty()) && read_limit().is_some()
+    };
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        if let Some(limit) = untrack(read_limit) {
+            let language = language.get_untracked();
+            studio.evaluate_own(task.get_untracked(), language, limit, files.get_value());
+        }
+    };
+    let is_going = Memo::new(move |_| own.evaluating.with(|evaluating| *evaluating != Run::Idle));
+    let tasks = TASKS.iter().map(|task| (task.code, task.label)).collect();
+    view! {
+        <div class="own-measure">
+            <h3 class="own-heading">"Evaluate it on a file"</h3>
+            <form class="own-form" on:submit=submit novalidate>
+                <label class="secondary own-file">
+                    <input type="file" id="own-data" multiple on:change=chosen/>
+                    "Choose a data file"
+                </label>
+                <p class="own-chosen" id="own-data-names" role="status">
+                    {text(move || names.with(|names| if names.is_empty() { "None chosen".into() } else { names.join(", ") }))}
+                </p>
+                {select("own-task", "Task", tasks, task)}
+                {when(move || task.with(|task| task == "mgsm"), move || select("own-language", "Language", LANGUAGES.to_vec(), language))}
+                <label class="own-field">
+                    <span>"Only the first"</span>
+                    <input
+                        type="number" id="own-limit" class="own-input" min="1" placeholder="all" prop:value=text(move || limit.get())
+                        aria-invalid=text(move || read_limit().is_none().to_string())
+                        on:input=move |event| limit.set(input_of(&event).map(|input| input.value()).unwrap_or_default())
+                    />
+                </label>
+                {live(move || if is_going.get() {
+                    hand_focus("own-evaluate-cancel", "own-evaluate");
+                    view! {
+                        <Progress
+                            run=own.evaluating name="Evaluation" test="own-evaluating" id="own-evaluate-cancel"
+                            cancel=Callback::new(move |()| studio.cancel_own_evaluation())
+                        />
+                    }
+                    .into_any()
+                } else {
+                    hand_focus("own-evaluate", "own-evaluate-cancel");
+                    view! { <button type="submit" class="primary" id="own-evaluate" disabled=live(move || !able())>"Evaluate"</button> }
+                        .into_any()
+                })}
+            </form>
+            <p class="error" role="alert" id="own-evaluate-note">
+                {text(move || if problem.with(String::is_empty) { own.evaluate_note.get() } else { problem.get() })}
+            </p>
+            {live(move || own.measured.with(|measured| measured.as_ref().map(|measured| report(studio, measured))))}
+        </div>
+    }
+}
+
+/// A labelled choice. One function makes both of them.
+fn select(
+    id: &'static str,
+    label: &'static str,
+    choices: Vec<(&'static str, &'static str)>,
+    chosen: RwSignal<String>,
+) -> AnyView {
+    let option = move |(code, name): (&'static str, &'static str)| {
+        view! { <option value=code prop:selected=live(move || chosen.with(|chosen| chosen == code))>{name}</option> }
+    };
+    let changed = move |event: web_sys::Event| {
+        let select = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlSelectElement>().ok());
+        if let Some(select) = select {
+            chosen.set(select.value());
+        }
+    };
+    view! {
+        <label class="own-field">
+            <span>{label}</span>
+            <select id=id class="own-input" on:change=changed>{choices.into_iter().map(option).collect_view()}</select>
+        </label>
+    }
+    .into_any()
+}
+
+fn report(studio: Studio, measured: &Measured) -> AnyView {
+    let mut rows = measured.table.iter();
+    let head = rows
+        .next()
+        .map(|row| row.iter().map(|cell| view! { <th scope="col">{cell.clone()}</th> }).collect_view());
+    let body = rows.map(|row| {
+        let cells = row.iter().skip(1).map(|cell| view! { <td>{cell.clone()}</td> }).collect_view();
+        view! { <tr><th scope="row">{row.first().cloned()}</th>{cells}</tr> }
+    });
+    let title =
+        format!("{} on {}, in {}", measured.title, measured.names.join(", "), seconds(measured.seconds));
+    view! {
+        <div class="own-report">
+            <div class="scroll" role="region" tabindex="0" aria-label="Report">
+                <table class="numbers" id="own-report">
+                    <caption>{title}</caption>
+                    <thead><tr>{head}</tr></thead>
+                    <tbody>{body.collect_view()}</tbody>
+                </table>
+            </div>
+            <button type="button" class="secondary" id="own-save" on:click=move |_| studio.save_report()>"Save JSON"</button>
+        </div>
+    }
+    .into_any()
+}

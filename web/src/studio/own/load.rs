@@ -1,0 +1,95 @@
+//! Loading: the one thing that moves anything large, and only because a person says so.
+
+use std::rc::Rc;
+
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use maec_protocol::{ItemKind, Reply, Request};
+
+use super::{Loaded, Question, base_of};
+use crate::engine::CallError;
+use crate::format::seconds;
+use crate::studio::boot::CONFUSED;
+use crate::studio::{Run, Studio};
+use crate::{browser, scale};
+
+impl Studio {
+    /// Fetches, merges and loads what was weighed.
+    pub fn load_own(self) {
+        let weighed = self.own.weighed.get_untracked().and_then(Result::ok);
+        let Some(weighed) = weighed.filter(|weighed| weighed.obstacle().is_none()) else { return };
+        if self.own.loading.get_untracked() != Run::Idle {
+            return;
+        }
+        self.with_own(|own| own.load.cancelled = false);
+        self.own.load_note.set(String::new());
+        self.own.loading.set(Run::waiting());
+        // The engine gives the old weights' memory to the new ones.
+        self.own.loaded.set(None);
+        let fetches = weighed.cost.fetch_bytes > 0;
+        spawn_local(async move {
+            let outcome = self.try_load(weighed.question).await;
+            let here = browser::has_focus("own-cancel");
+            self.own.loading.set(Run::Idle);
+            match outcome {
+                Ok(loaded) => {
+                    self.own.news.set(format!("{} is loaded, in {}.", loaded.title, seconds(loaded.seconds)));
+                    self.own.loaded.set(Some(loaded));
+                    if here {
+                        // After the button's own focus has gone on.
+                        TimeoutFuture::new(30).await;
+                        browser::focus("own-prompt");
+                    }
+                }
+                Err(CallError::Failed(sentence)) => self.own.load_note.set(sentence),
+                Err(CallError::Cancelled) if fetches => self.own.load_note.set(
+                    "Stopped. What was fetched stays in this browser’s storage, and loading again goes on from there."
+                        .into(),
+                ),
+                Err(CallError::Cancelled) => self.own.load_note.set("Stopped. Nothing was loaded.".into()),
+                Err(CallError::Lost) => {
+                    self.own.load_note.set("The engine stopped while it was loading. Load again.".into())
+                }
+            }
+            // The cache holds more now.
+            self.weigh_again();
+        });
+    }
+
+    /// Stops loading.
+    pub fn cancel_load(self) {
+        self.cancel_slot(|hands| &mut hands.own.load);
+    }
+
+    async fn try_load(self, question: Question) -> Result<Loaded, CallError> {
+        self.engine_ready(|hands| hands.own.load.cancelled).await?;
+        let base = self.own.entries.with_untracked(|entries| {
+            let key = base_of(entries, self.own.base.get_untracked());
+            entries.iter().find(|entry| Some(entry.key) == key)?.item.clone()
+        });
+        let started = browser::now();
+        let on_event = Rc::new(move |event| {
+            if let Reply::Progress { label, done, total } = event {
+                let left = scale::time_left(browser::now() - started, done, total);
+                self.own.loading.set(Run::Working { label, done, total, left });
+            }
+        });
+        // What is not merged is not loaded.
+        let Question { mut items, recipe } = question.clone();
+        if recipe.is_none() {
+            items.truncate(1);
+        }
+        let request = Request::Load { items, recipe };
+        let answer = self.call_with(request, &[], on_event, |hands, id| hands.own.load.request = id);
+        let Reply::OwnLoaded { seconds, device_bytes, merged_tensors } = answer.await?.reply else {
+            return Err(CallError::Failed(CONFUSED.into()));
+        };
+        let chat = base.as_ref().is_some_and(|base| match &base.kind {
+            ItemKind::Model(card) | ItemKind::Pack { base: card, .. } => card.chat,
+            ItemKind::Delta(_) | ItemKind::Recipe { .. } => false,
+        });
+        let title = base.map(|base| base.title).unwrap_or_default();
+        Ok(Loaded { question, title, chat, seconds, device_bytes, merged_tensors })
+    }
+}
