@@ -11,7 +11,7 @@ use maec_checkpoint::{FileSource, SafetensorsReader, Weights};
 use maec_merge::device::merge_on_device;
 use maec_merge::maec;
 use maec_model::kernels::IGNORE;
-use maec_model::{Batch, DeviceKind, Llama, LlamaConfig};
+use maec_model::{Batch, DeviceKind, Decoder, ModelConfig};
 use maec_recipe::Parameters;
 use maec_train::{KeyNeurons, Mixture, Random, Schedule, Source, TrainConfig, Trainer};
 
@@ -27,8 +27,8 @@ fn gpu() -> Device {
     DeviceKind::Wgpu.open().unwrap()
 }
 
-fn config() -> LlamaConfig {
-    LlamaConfig::from_json(&std::fs::read_to_string(golden("llama3/config.json")).unwrap()).unwrap()
+fn config() -> ModelConfig {
+    ModelConfig::from_json(&std::fs::read_to_string(golden("llama3/config.json")).unwrap()).unwrap()
 }
 
 /// The golden's sequences and, for training, what should follow every row.
@@ -60,7 +60,7 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 fn forward_matches_transformers() {
     let file = open("llama3/golden.safetensors");
     let (batch, _) = batch(&file);
-    let model = Llama::load(config(), &open("llama3/model.safetensors"), &gpu()).unwrap();
+    let model = Decoder::load(config(), &open("llama3/model.safetensors"), &gpu()).unwrap();
     let start = Instant::now();
     let logits = values(model.forward(&batch));
     let worst = largest_difference(&logits, &file.read_f32("logits").unwrap());
@@ -91,7 +91,7 @@ fn three_masked_steps_match_the_cpu() {
     let run = |device: Device| {
         let unused = Source { name: "unused".into(), sequences: vec![vec![1, 2]], weight: 1.0 };
         let mixture = Mixture::new(vec![unused], 0, config().vocab_size, 64).unwrap();
-        let model = Llama::load(config(), &weights, &device.autodiff()).unwrap();
+        let model = Decoder::load(config(), &weights, &device.autodiff()).unwrap();
         let mut trainer = Trainer::new(model, settings.clone(), mixture, Some(neurons.clone())).unwrap();
         let losses: Vec<f32> = (0..3).map(|_| trainer.step_on(&batch, &targets).unwrap().loss).collect();
         (losses, pollster::block_on(trainer.model().values()).unwrap())

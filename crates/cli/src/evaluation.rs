@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use indicatif::ProgressBar;
 use maec_eval::{Accuracy, HeldOut, LanguageReport, ModelReport, Options, Problem, answer, perplexity};
-use maec_model::{Llama, WordTokenizer};
+use maec_model::{Decoder, WordTokenizer};
 use maec_protocol::LanguageResult;
 use maec_world::Language;
 
@@ -67,7 +67,7 @@ fn place(code: &str) -> usize {
 /// Evaluates one model; `bar` advances by [`TestSet::units`].
 pub fn evaluate(
     name: &str,
-    model: &Llama,
+    model: &Decoder,
     tokenizer: &WordTokenizer,
     tests: &TestSet,
     options: &Options,

@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use maec_checkpoint::{
     Error, FileSource, ModelFolder, Pack, SafetensorsReader, SparseDelta, Weights, convert, fingerprint,
 };
-use maec_model::{Llama, LlamaConfig, WordTokenizer};
+use maec_model::{Decoder, ModelConfig, WordTokenizer};
 
 use crate::input;
 
@@ -43,8 +43,8 @@ pub struct Model {
 
 impl Model {
     /// The configuration. Fails where there is none, or it is of another architecture.
-    pub fn config(&self) -> Result<LlamaConfig> {
-        LlamaConfig::from_json(self.text("config.json")?).with_context(|| self.weights.name().to_owned())
+    pub fn config(&self) -> Result<ModelConfig> {
+        ModelConfig::from_json(self.text("config.json")?).with_context(|| self.weights.name().to_owned())
     }
 
     /// The tokenizer. Fails where there is none, or it is of another kind.
@@ -53,10 +53,10 @@ impl Model {
     }
 
     /// The decoder on a device. Fails where the weights do not fit the configuration or hold a NaN or infinity.
-    pub fn load(&self, device: &Device) -> Result<Llama> {
+    pub fn load(&self, device: &Device) -> Result<Decoder> {
         let config = self.config()?;
         check_finite(self.weights.as_ref())?;
-        Ok(Llama::load(config, self.weights.as_ref(), device)?)
+        Ok(Decoder::load(config, self.weights.as_ref(), device)?)
     }
 
     fn text(&self, name: &str) -> Result<&str> {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use indicatif::ProgressBar;
 use maec_checkpoint::{fingerprint, sha256_hex};
-use maec_model::{Llama, LlamaConfig, WordTokenizer};
+use maec_model::{Decoder, ModelConfig, WordTokenizer};
 use maec_train::{KeyNeurons, Mixture, Random, Source, Trainer, importance};
 
 use crate::args::DataArgs;
@@ -30,7 +30,7 @@ pub enum Origin {
     /// Fresh random ones, after a configuration.
     Fresh {
         /// The configuration.
-        config: LlamaConfig,
+        config: ModelConfig,
         /// The text it was read from.
         text: String,
         /// The seed they are drawn from.
@@ -47,12 +47,12 @@ impl Origin {
     /// Fresh weights for a `config.json`.
     pub fn fresh(config: &Path, seed: u64) -> Result<Self> {
         let text = input::text(config)?;
-        let parsed = LlamaConfig::from_json(&text).with_context(|| config.display().to_string())?;
+        let parsed = ModelConfig::from_json(&text).with_context(|| config.display().to_string())?;
         Ok(Self::Fresh { config: parsed, text, seed })
     }
 
     /// The configuration.
-    pub fn config(&self) -> Result<LlamaConfig> {
+    pub fn config(&self) -> Result<ModelConfig> {
         match self {
             Self::Model(model) => model.config(),
             Self::Fresh { config, .. } => Ok(config.clone()),
@@ -60,12 +60,12 @@ impl Origin {
     }
 
     /// The weights on a device.
-    pub fn build(&self, device: &Device) -> Result<Llama> {
+    pub fn build(&self, device: &Device) -> Result<Decoder> {
         match self {
             Self::Model(model) => model.load(device),
             Self::Fresh { config, text, seed } => {
                 let mut random = Random::new(*seed, WEIGHTS_STREAM);
-                Ok(Llama::init(config.clone(), device, deviation(text), &mut || random.normal()))
+                Ok(Decoder::init(config.clone(), device, deviation(text), &mut || random.normal()))
             }
         }
     }
@@ -121,22 +121,25 @@ impl Data {
     pub fn read(args: &DataArgs, origin: &Origin) -> Result<Self> {
         let texts = origin.tokenizer_files(args.tokenizer.as_ref())?;
         let tokenizer = WordTokenizer::from_json(&texts["tokenizer.json"])?;
-        let end = origin.config()?.eos_token_id.or_else(|| tokenizer.id_of("</s>"));
+        let end = origin.config()?.eos_token_ids.first().copied().or_else(|| tokenizer.id_of("</s>"));
         let corpora = args.corpora.iter().map(input::corpus).collect::<Result<_>>()?;
         Ok(Self { texts, corpora, tokenizer, end })
     }
 
     /// A configuration with the tokenizer's start and end tokens, where it has none.
-    pub fn complete(&self, config: LlamaConfig) -> LlamaConfig {
-        LlamaConfig {
+    pub fn complete(&self, config: ModelConfig) -> ModelConfig {
+        ModelConfig {
             bos_token_id: config.bos_token_id.or_else(|| self.tokenizer.id_of("<s>")),
-            eos_token_id: config.eos_token_id.or(self.end),
+            eos_token_ids: match config.eos_token_ids.as_slice() {
+                [] => self.end.into_iter().collect(),
+                known => known.to_vec(),
+            },
             ..config
         }
     }
 
     /// The mixture of the corpora, in the order of a seed, for a model. Texts are tokenized anew.
-    pub fn mixture(&self, seed: u64, model: &LlamaConfig) -> Result<Mixture> {
+    pub fn mixture(&self, seed: u64, model: &ModelConfig) -> Result<Mixture> {
         let sources = self.corpora.iter().map(|corpus| Source {
             name: corpus.name.clone(),
             sequences: input::tokenize(&self.tokenizer, self.end, &corpus.texts),

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use maec_model::{Generator, Llama, Stop, WordTokenizer};
+use maec_model::{Decoder, Generator, Stop, WordTokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::{EvalError, Problem};
@@ -55,7 +55,7 @@ pub struct Sample {
 /// # Errors
 /// When a question is empty or too long, tokenizer and model do not fit, the device fails, or `progress` breaks off.
 pub async fn answer(
-    model: &Llama,
+    model: &Decoder,
     tokenizer: &WordTokenizer,
     problems: &[Problem],
     options: &Options,
@@ -88,8 +88,11 @@ pub fn batches(tokenizer: &WordTokenizer, problems: &[Problem], batch: usize) ->
 }
 
 /// The tokens that end a text: the configuration's, else `</s>`.
-pub fn stop_tokens(model: &Llama, tokenizer: &WordTokenizer) -> Vec<u32> {
-    model.config().eos_token_id.or_else(|| tokenizer.id_of("</s>")).into_iter().collect()
+pub fn stop_tokens(model: &Decoder, tokenizer: &WordTokenizer) -> Vec<u32> {
+    match model.config().eos_token_ids.as_slice() {
+        [] => tokenizer.id_of("</s>").into_iter().collect(),
+        known => known.to_vec(),
+    }
 }
 
 /// The first integer in `text`: a run of ASCII digits, with a `-` or `−` directly before it as its sign. `None` where
@@ -108,13 +111,13 @@ pub fn parse_answer(text: &str) -> Option<i64> {
 }
 
 /// [`EvalError::Vocabulary`] where the tokenizer has ids that the model has no row for.
-pub(crate) fn check_vocabulary(model: &Llama, tokenizer: &WordTokenizer) -> Result<(), EvalError> {
+pub(crate) fn check_vocabulary(model: &Decoder, tokenizer: &WordTokenizer) -> Result<(), EvalError> {
     let (ids, rows) = (tokenizer.vocab_size(), model.config().vocab_size);
     if ids <= rows { Ok(()) } else { Err(EvalError::Vocabulary { tokenizer: ids, model: rows }) }
 }
 
 fn prompts(
-    model: &Llama,
+    model: &Decoder,
     tokenizer: &WordTokenizer,
     problems: &[Problem],
 ) -> Result<Vec<Vec<u32>>, EvalError> {

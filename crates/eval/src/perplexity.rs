@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use maec_model::kernels::cross_entropy;
-use maec_model::{Batch, Llama, WordTokenizer};
+use maec_model::{Batch, Decoder, WordTokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::EvalError;
@@ -53,7 +53,7 @@ impl Perplexity {
 /// # Errors
 /// When there is no text, one is too long, tokenizer and model do not fit, the device fails, or `progress` breaks off.
 pub async fn perplexity(
-    model: &Llama,
+    model: &Decoder,
     tokenizer: &WordTokenizer,
     texts: &[String],
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,

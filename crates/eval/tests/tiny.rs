@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use maec_eval::{EvalError, Options, Problem, answer, perplexity};
-use maec_model::{DeviceKind, Llama, LlamaConfig, WordTokenizer};
+use maec_model::{Decoder, DeviceKind, ModelConfig, WordTokenizer};
 use pollster::block_on;
 
 const WORDS: [&str; 14] =
@@ -23,8 +23,8 @@ fn tokenizer() -> WordTokenizer {
     WordTokenizer::from_json(&json.to_string()).unwrap()
 }
 
-fn config() -> LlamaConfig {
-    LlamaConfig {
+fn config() -> ModelConfig {
+    ModelConfig {
         vocab_size: WORDS.len(),
         hidden_size: 8,
         intermediate_size: 16,
@@ -37,15 +37,18 @@ fn config() -> LlamaConfig {
         max_position_embeddings: 32,
         tie_word_embeddings: true,
         bos_token_id: Some(1),
-        eos_token_id: Some(2),
+        eos_token_ids: vec![2],
+        rope_scaling: None,
+        family: Default::default(),
+        variant: Default::default(),
         pad_token_id: None,
     }
 }
 
 /// A decoder whose every value is `value()`.
-fn model(mut value: impl FnMut() -> f32) -> Llama {
+fn model(mut value: impl FnMut() -> f32) -> Decoder {
     let device = DeviceKind::Cpu.open().unwrap();
-    let build = Llama::build(config(), &device, |_, shape| {
+    let build = Decoder::build(config(), &device, |_, shape| {
         Ok::<_, Infallible>((0..shape.iter().product()).map(|_| value()).collect())
     });
     match build {
@@ -55,7 +58,7 @@ fn model(mut value: impl FnMut() -> f32) -> Llama {
 }
 
 /// A decoder with values spread over −1…1 by a fixed linear congruence.
-fn scattered() -> Llama {
+fn scattered() -> Decoder {
     let mut state = 7_u32;
     model(move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use crate::decoder::{Cache, Llama};
+use crate::cache::Cache;
+use crate::decoder::Decoder;
 use crate::layout::{Batch, Segment};
 
 /// When a sequence ends.
@@ -27,7 +28,7 @@ pub struct Generated {
 
 /// Generates for several prompts, one token each a step, so that callers can stream, pause or cancel.
 pub struct Generator<'a> {
-    model: &'a Llama,
+    model: &'a Decoder,
     stop: Stop,
     cache: Cache,
     lengths: Vec<usize>,
@@ -44,21 +45,22 @@ impl<'a> Generator<'a> {
     ///
     /// # Panics
     /// If there is no prompt, or one is empty or longer than the model's positions.
-    pub fn new(model: &'a Llama, prompts: &[Vec<u32>], stop: Stop) -> Self {
+    pub fn new(model: &'a Decoder, prompts: &[Vec<u32>], stop: Stop) -> Self {
         assert!(prompts.iter().all(|prompt| !prompt.is_empty()), "a prompt needs at least one token");
         let width = prompts.iter().map(Vec::len).max().expect("at least one prompt");
         let positions = model.config().max_position_embeddings;
         let room = |prompt: &Vec<u32>| positions.saturating_sub(prompt.len()).min(stop.max_new_tokens);
-        let limits = prompts.iter().map(room).collect();
+        let limits: Vec<usize> = prompts.iter().map(room).collect();
+        let mut cache = Cache::new(prompts.len(), width + limits.iter().max().copied().unwrap_or(0));
         let mut batch = Batch::default();
         let mut last_rows = Vec::with_capacity(prompts.len());
         for (index, prompt) in prompts.iter().enumerate() {
             let mut padded = prompt.clone();
             padded.resize(width, 0);
             batch.push(&padded, prompt.len());
+            batch.segments[index].keys = cache.rows(index, width);
             last_rows.push((index * width + prompt.len() - 1) as u32);
         }
-        let mut cache = Cache::new(prompts.len());
         let logits = model.forward_rows(&batch, &last_rows, Some(&mut cache));
         let output = Generated { tokens: Vec::new(), stopped: false, margin: f32::INFINITY };
         Self {
@@ -141,7 +143,7 @@ impl<'a> Generator<'a> {
             batch.positions.push(position.saturating_sub(1) as u32);
             batch.segments.push(Segment {
                 queries: index..index + 1,
-                keys: index * columns..(index + 1) * columns,
+                keys: self.cache.rows(index, columns),
                 offset: columns - 1,
                 hidden: self.lengths[index]..self.width,
             });

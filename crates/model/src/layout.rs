@@ -4,7 +4,8 @@ use std::ops::Range;
 
 /// One sequence's attention: `queries` rows look at `keys` rows.
 ///
-/// Query `i` (from 0) sees key `j` (from 0) if `j <= i + offset` and `j` is not in `hidden`.
+/// Query `i` (from 0) sees key `j` (from 0) if `j <= i + offset` and `j` is not in `hidden`; in a sliding layer, only if
+/// less than a window of visible tokens lies between.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Rows of the query matrix.
@@ -18,14 +19,28 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Keys that query `i` may see, before `hidden` is taken out.
-    pub fn causal_limit(&self, i: usize) -> usize {
-        (i + self.offset + 1).min(self.keys.len())
+    /// The keys that query `i` may see, before `hidden` is taken out: causal, and within the window if there is one.
+    pub fn range(&self, i: usize, window: Option<usize>) -> Range<usize> {
+        let end = (i + self.offset + 1).min(self.keys.len());
+        let Some(window) = window else { return 0..end };
+        // Distances count tokens, so hidden columns between a key and the query do not.
+        let first = (self.position(i + self.offset) + 1).saturating_sub(window);
+        let start = if first < self.hidden.start { first } else { first + self.hidden.len() };
+        // Padding far behind the last token sees nothing in its window; what it sees does not matter, but must be something.
+        if start >= end {
+            return 0..end;
+        }
+        start..end
     }
 
     /// Whether query `i` sees key `j`.
-    pub fn sees(&self, i: usize, j: usize) -> bool {
-        j < self.causal_limit(i) && !self.hidden.contains(&j)
+    pub fn sees(&self, i: usize, j: usize, window: Option<usize>) -> bool {
+        self.range(i, window).contains(&j) && !self.hidden.contains(&j)
+    }
+
+    /// The place of a column among the columns that are not hidden.
+    fn position(&self, column: usize) -> usize {
+        if column < self.hidden.end { column } else { column - self.hidden.len() }
     }
 }
 

@@ -1,20 +1,30 @@
-//! Llama-architecture decoders in burn: configuration, modules, fused CPU kernels, loading, generation, tokenizers.
+//! Decoders in burn: configuration, one core and its families, fused CPU kernels, loading, generation.
 //!
 //! Everything works on *ragged* batches: the tokens of all sequences stand in one `[tokens, d_model]` matrix,
 //! and [`Segment`]s say which rows attend to which. No row is spent on padding.
 
+mod assemble;
+mod cache;
 mod config;
 mod decoder;
 mod device;
+mod family;
 mod generate;
 pub mod kernels;
 mod layout;
 mod load;
+mod parameters;
+mod projection;
+mod rotary;
 
-pub use config::{ConfigError, LlamaConfig};
-pub use decoder::{Cache, Llama};
+pub use assemble::{Assembly, Storage};
+pub use cache::Cache;
+pub use config::{ConfigError, ModelConfig};
+pub use decoder::Decoder;
 pub use device::{DeviceError, DeviceKind};
+pub use family::{Activation, Family, Variant};
 pub use generate::{Generated, Generator, Stop};
 pub use layout::{Batch, Segment};
 pub use load::LoadError;
 pub use maec_tokenizer::{TokenizerError, WordTokenizer};
+pub use rotary::{RopeScaling, frequencies};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use maec_checkpoint::{Dtype, MemoryWeights, TensorInfo, Weights, convert};
+use maec_checkpoint::{Dtype, MemoryWeights, TensorInfo, Weights, convert, dtype};
 use thiserror::Error;
 
-use crate::config::LlamaConfig;
-use crate::decoder::Llama;
+use crate::assemble::{Assembly, Storage};
+use crate::config::ModelConfig;
+use crate::decoder::Decoder;
 
 /// Why a checkpoint can't be loaded as a decoder.
 #[derive(Debug, Error)]
@@ -45,27 +46,75 @@ pub enum LoadError {
     },
 }
 
-impl Llama {
+impl Assembly {
+    /// Puts a checkpoint's tensor, of any float dtype.
+    ///
+    /// # Errors
+    /// When the tensor is missing, misshapen or unreadable.
+    pub fn put_from(&mut self, weights: &dyn Weights, name: &str, shape: &[usize]) -> Result<(), LoadError> {
+        let model = || weights.name().to_owned();
+        let Ok(info) = weights.info(name) else {
+            return Err(LoadError::Missing { model: model(), tensor: name.to_owned() });
+        };
+        if info.shape != shape {
+            return Err(LoadError::Shape {
+                model: model(),
+                tensor: name.to_owned(),
+                found: info.shape.clone(),
+                expected: shape.to_vec(),
+            });
+        }
+        let (kind, size) = (info.dtype, dtype::bytes_per_element(info.dtype));
+        self.put(name, shape, |elements| {
+            let mut bytes = vec![0; elements.len() * size];
+            weights.read_stored(name, elements, &mut bytes)?;
+            Ok(convert::decode_f32(kind, &bytes)?)
+        })
+    }
+}
+
+impl Decoder {
     /// Loads a checkpoint (any float dtype, widened to f32) onto a device.
     ///
     /// # Errors
     /// When a tensor is missing, misshapen or unreadable.
-    pub fn load(config: LlamaConfig, weights: &dyn Weights, device: &Device) -> Result<Self, LoadError> {
-        let shapes: BTreeMap<&str, &[usize]> =
-            weights.tensors().iter().map(|info| (info.name.as_str(), info.shape.as_slice())).collect();
-        Self::build(config, device, |name, expected| {
-            let model = || weights.name().to_owned();
-            match shapes.get(name) {
-                None => Err(LoadError::Missing { model: model(), tensor: name.to_owned() }),
-                Some(&found) if found != expected => Err(LoadError::Shape {
-                    model: model(),
-                    tensor: name.to_owned(),
-                    found: found.to_vec(),
-                    expected: expected.to_vec(),
-                }),
-                Some(_) => Ok(weights.read_f32(name)?),
-            }
-        })
+    pub fn load(config: ModelConfig, weights: &dyn Weights, device: &Device) -> Result<Self, LoadError> {
+        Self::load_as(config, weights, device, Storage::default())
+    }
+
+    /// As [`load`](Self::load), kept on the device as `storage` says.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_as(
+        config: ModelConfig,
+        weights: &dyn Weights,
+        device: &Device,
+        storage: Storage,
+    ) -> Result<Self, LoadError> {
+        let tensors = config.tensors();
+        let mut assembly = Assembly::new(config, device, storage);
+        for (name, shape) in tensors {
+            assembly.put_from(weights, &name, &shape)?;
+        }
+        Ok(assembly.finish())
+    }
+
+    /// Builds the decoder; `tensor(name, shape)` gives the values of every tensor in the Hugging Face layout.
+    ///
+    /// # Errors
+    /// Passes on what `tensor` fails with.
+    pub fn build<E>(
+        config: ModelConfig,
+        device: &Device,
+        mut tensor: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let tensors = config.tensors();
+        let mut assembly = Assembly::new(config, device, Storage::default());
+        for (name, shape) in tensors {
+            assembly.put(&name, &shape, |_| tensor(&name, &shape))?;
+        }
+        Ok(assembly.finish())
     }
 
     /// All values, read back from the device: name → (shape, flat values).
@@ -107,15 +156,18 @@ impl Llama {
     /// A fresh decoder: norms 1, matrices normal with the given standard deviation, drawn from `normal()` in the
     /// order of the tensors' construction.
     pub fn init(
-        config: LlamaConfig,
+        config: ModelConfig,
         device: &Device,
         deviation: f32,
         normal: &mut dyn FnMut() -> f32,
     ) -> Self {
+        let unit_offset = config.variant.unit_offset_norms;
         let build = Self::build(config, device, |name, shape| {
             let count = shape.iter().product();
-            let values = if name.ends_with("norm.weight") {
-                vec![1.0; count]
+            let values = if let [_] = shape {
+                // A norm that multiplies by 1 + weight starts at 0, and so do biases.
+                let one = name.ends_with("norm.weight") && !unit_offset;
+                vec![if one { 1.0 } else { 0.0 }; count]
             } else {
                 (0..count).map(|_| normal() * deviation).collect()
             };

@@ -1,10 +1,8 @@
 //! The hand-written kernels against the same operations composed of burn's own: results and gradients.
 
-use std::sync::Arc;
-
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use maec_model::kernels::{self, IGNORE, RopeTable, composed};
-use maec_model::{Batch, Segment};
+use maec_model::kernels::{self, Angles, Attending, IGNORE, Shape, composed};
+use maec_model::{Activation, Batch, Segment, frequencies};
 
 fn device() -> Device {
     Device::flex().autodiff()
@@ -51,6 +49,15 @@ fn linear_matches() {
 }
 
 #[test]
+fn linear_without_gradients_matches() {
+    for tokens in [1, 2, 4, 5] {
+        let (x, w) = (random([tokens, 300]).without_autodiff(), random([200, 300]).without_autodiff());
+        let reference = composed::linear(x.clone(), w.clone());
+        assert_close("value", &values(kernels::linear(x, w)), &values(reference));
+    }
+}
+
+#[test]
 fn rms_norm_matches() {
     for rows in [3, 64, 200] {
         let flat = |w: Tensor<2>| w.reshape([40]);
@@ -63,9 +70,15 @@ fn rms_norm_matches() {
 }
 
 #[test]
-fn swiglu_matches() {
-    let inputs = [random([300, 70]) * 3.0, random([300, 70])].map(|x| x.detach().require_grad());
-    compare(inputs, |[g, u]| kernels::swiglu(g, u), |[g, u]| composed::swiglu(g, u));
+fn gates_match() {
+    for activation in [Activation::Silu, Activation::GeluTanh] {
+        let inputs = [random([300, 70]) * 3.0, random([300, 70])].map(|x| x.detach().require_grad());
+        compare(
+            inputs,
+            |[g, u]| kernels::gated(g, u, activation),
+            |[g, u]| composed::gated(g, u, activation),
+        );
+    }
 }
 
 #[test]
@@ -82,13 +95,9 @@ fn embedding_matches() {
 
 #[test]
 fn rope_matches() {
-    let table = RopeTable::new(10_000.0, 16, 50);
-    let positions: Arc<[u32]> = (0..33).map(|i| i * 7 % 50).collect();
-    compare(
-        [random([33, 48])],
-        |[x]| kernels::rope(x, &table, &positions),
-        |[x]| composed::rope(x, &table, &positions),
-    );
+    let positions: Vec<u32> = (0..33).map(|i| i * 7 % 50).collect();
+    let angles = Angles::new(&frequencies(10_000.0, 16, None), &positions, &device());
+    compare([random([33, 48])], |[x]| kernels::rope(x, &angles), |[x]| composed::rope(x, &angles));
 }
 
 #[test]
@@ -97,24 +106,32 @@ fn ragged_grouped_attention_matches() {
     for (length, visible) in [(9, 9), (1, 1), (14, 10), (5, 5)] {
         batch.push(&vec![0; length], visible);
     }
-    let segments: Arc<[Segment]> = batch.segments.into();
+    let attending = Attending::new(&batch.segments, [None], &device());
     let rows = 29;
-    compare(
-        [random([rows, 64]), random([rows, 32]), random([rows, 32])],
-        |[q, k, v]| kernels::attention(q, k, v, 16, &segments),
-        |[q, k, v]| composed::attention(q, k, v, 16, &segments),
-    );
+    for (softcap, window) in [(None, None), (Some(2.0), None), (None, Some(4)), (Some(2.0), Some(1))] {
+        let shape = Shape { softcap, window, ..Shape::plain(16) };
+        compare(
+            [random([rows, 64]), random([rows, 32]), random([rows, 32])],
+            |[q, k, v]| kernels::attention(q, k, v, &shape, &attending),
+            |[q, k, v]| composed::attention(q, k, v, &shape, &attending),
+        );
+    }
 }
 
 #[test]
 fn attention_over_a_cache_matches() {
-    let segments: Arc<[Segment]> = (0..3)
+    let segments: Vec<Segment> = (0..3)
         .map(|i| Segment { queries: i..i + 1, keys: i * 7..(i + 1) * 7, offset: 6, hidden: 2 + i..5 })
         .collect();
+    let attending = Attending::new(&segments, [None], &device());
     let (q, k, v) = (random([3, 32]), random([21, 32]), random([21, 32]));
     let [q, k, v] = [q, k, v].map(Tensor::without_autodiff);
-    let ours = kernels::attention(q.clone(), k.clone(), v.clone(), 8, &segments);
-    assert_close("value", &values(ours), &values(composed::attention(q, k, v, 8, &segments)));
+    for window in [None, Some(3)] {
+        let shape = Shape { window, ..Shape::plain(8) };
+        let ours = kernels::attention(q.clone(), k.clone(), v.clone(), &shape, &attending);
+        let reference = composed::attention(q.clone(), k.clone(), v.clone(), &shape, &attending);
+        assert_close("value", &values(ours), &values(reference));
+    }
 }
 
 #[test]

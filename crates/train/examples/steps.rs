@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use burn::tensor::Device;
-use maec_model::{Batch, Llama, LlamaConfig};
+use maec_model::{Batch, Decoder, ModelConfig};
 use maec_train::{KeyNeurons, Mixture, Random, Source, TrainConfig, Trainer};
 
 const VOCAB: u32 = 235;
@@ -20,7 +20,7 @@ fn main() {
 }
 
 fn measure(sequences: usize, length: usize, steps: u32, masked: bool) -> f64 {
-    let config = LlamaConfig {
+    let config = ModelConfig {
         vocab_size: VOCAB as usize,
         hidden_size: 128,
         intermediate_size: 344,
@@ -33,7 +33,10 @@ fn measure(sequences: usize, length: usize, steps: u32, masked: bool) -> f64 {
         max_position_embeddings: 256,
         tie_word_embeddings: true,
         bos_token_id: None,
-        eos_token_id: None,
+        eos_token_ids: Vec::new(),
+        rope_scaling: None,
+        family: Default::default(),
+        variant: Default::default(),
         pad_token_id: None,
     };
     let mut random = Random::new(1, 0);
@@ -43,7 +46,7 @@ fn measure(sequences: usize, length: usize, steps: u32, masked: bool) -> f64 {
         batch.push(&ids[..length], length);
         targets.extend_from_slice(&ids[1..]);
     }
-    let model = Llama::init(config, &Device::flex().autodiff(), 0.02, &mut || random.normal());
+    let model = Decoder::init(config, &Device::flex().autodiff(), 0.02, &mut || random.normal());
     let neurons = masked.then(|| {
         let mut positions = Vec::new();
         model.for_each_parameter(&mut |name, shape, _| {

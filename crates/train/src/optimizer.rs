@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
-use maec_model::{Llama, kernels};
+use maec_model::{Decoder, kernels};
 use rayon::prelude::*;
 
 use crate::config::TrainConfig;
@@ -109,7 +109,7 @@ impl AdamW {
     ///
     /// # Errors
     /// When the device is lost.
-    pub fn step(&mut self, model: Llama, gradients: Gradients) -> Result<Llama, TrainError> {
+    pub fn step(&mut self, model: Decoder, gradients: Gradients) -> Result<Decoder, TrainError> {
         self.step += 1;
         let Gradients { of: mut gradients, norm } = gradients;
         let clip = match self.config.clip_norm {

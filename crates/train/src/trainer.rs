@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor, TensorData};
 use maec_checkpoint::{Dtype, MemoryWeights, Weights, convert};
 use maec_model::kernels::cross_entropy;
-use maec_model::{Batch, Llama, LlamaConfig};
+use maec_model::{Batch, Decoder, ModelConfig};
 
 use crate::config::TrainConfig;
 use crate::corpus::Mixture;
@@ -29,7 +29,7 @@ pub struct StepReport {
 
 /// A model in training.
 pub struct Trainer {
-    model: Option<Llama>,
+    model: Option<Decoder>,
     optimizer: AdamW,
     config: TrainConfig,
     mixture: Mixture,
@@ -43,7 +43,7 @@ impl Trainer {
     /// # Errors
     /// When the settings make no sense or the mask belongs to another model.
     pub fn new(
-        model: Llama,
+        model: Decoder,
         config: TrainConfig,
         mixture: Mixture,
         neurons: Option<KeyNeurons>,
@@ -67,7 +67,7 @@ impl Trainer {
     /// When the settings differ (they are named) or the snapshot is of another model.
     pub fn resume(
         snapshot: Snapshot,
-        model: LlamaConfig,
+        model: ModelConfig,
         config: TrainConfig,
         mixture: Mixture,
         device: &Device,
@@ -76,7 +76,7 @@ impl Trainer {
             return Err(TrainError::OtherSettings { difference });
         }
         let Snapshot { progress, mut weights, moments, neurons } = snapshot;
-        let model = Llama::build(model, device, |name, shape| match weights.remove(name) {
+        let model = Decoder::build(model, device, |name, shape| match weights.remove(name) {
             Some((found, values)) if found == shape => Ok(values),
             _ => Err(TrainError::Mismatch {
                 tensor: name.to_owned(),
@@ -164,7 +164,7 @@ impl Trainer {
     }
 
     /// The model as it is now, without gradients.
-    pub fn model(&self) -> Llama {
+    pub fn model(&self) -> Decoder {
         self.model.clone().expect("the model is put back after every step").untracked()
     }
 

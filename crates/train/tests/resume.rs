@@ -1,12 +1,12 @@
 //! A run that was cut anywhere goes on to the same bits.
 
 use burn::tensor::Device;
-use maec_model::{Llama, LlamaConfig};
+use maec_model::{Decoder, ModelConfig};
 use maec_train::{KeyNeurons, Mixture, Random, Snapshot, Source, TrainConfig, Trainer};
 use proptest::prelude::*;
 
-fn config() -> LlamaConfig {
-    LlamaConfig {
+fn config() -> ModelConfig {
+    ModelConfig {
         vocab_size: 32,
         hidden_size: 16,
         intermediate_size: 24,
@@ -19,7 +19,10 @@ fn config() -> LlamaConfig {
         max_position_embeddings: 16,
         tie_word_embeddings: true,
         bos_token_id: None,
-        eos_token_id: None,
+        eos_token_ids: Vec::new(),
+        rope_scaling: None,
+        family: Default::default(),
+        variant: Default::default(),
         pad_token_id: None,
     }
 }
@@ -40,7 +43,7 @@ fn mixture() -> Mixture {
 
 fn start(masked: bool) -> Trainer {
     let mut random = Random::new(11, 0);
-    let model = Llama::init(config(), &Device::flex().autodiff(), 0.05, &mut || random.normal());
+    let model = Decoder::init(config(), &Device::flex().autodiff(), 0.05, &mut || random.normal());
     let mut positions = Vec::new();
     model.for_each_parameter(&mut |name, shape, _| {
         let size: usize = shape.iter().product();

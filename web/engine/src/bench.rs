@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use maec_checkpoint::{DeltaWeights, Manifest, Pack, Weights};
 use maec_eval::{HeldOut, Problem};
 use maec_merge::TensorStats;
-use maec_model::{Llama, LlamaConfig, WordTokenizer};
+use maec_model::{Decoder, ModelConfig, WordTokenizer};
 use maec_protocol::{Language, LanguageResult, PackSummary, RecordedRow};
 use maec_recipe::Recipe;
 
@@ -28,7 +28,7 @@ pub(crate) struct Bench {
     /// The base's stored tensors.
     pub(crate) weights: Arc<dyn Weights>,
     pub(crate) device: Device,
-    pub(crate) config: LlamaConfig,
+    pub(crate) config: ModelConfig,
     pub(crate) tokenizer: WordTokenizer,
     /// The pack's own.
     pub(crate) recipe: Recipe,
@@ -36,7 +36,7 @@ pub(crate) struct Bench {
     pub(crate) heldout: BTreeMap<String, Vec<String>>,
     /// Base + delta, by the delta's id.
     pub(crate) deltas: BTreeMap<String, DeltaWeights>,
-    pub(crate) base: Llama,
+    pub(crate) base: Decoder,
     pub(crate) base_hash: String,
     /// The last statistics, with the recipe stripped of what does not matter for them.
     pub(crate) stats: Option<(Recipe, Vec<TensorStats>)>,
@@ -60,7 +60,7 @@ impl Bench {
         let pack = Pack::from_files(&manifest, files)?;
         job.checkpoint().await?;
         let about = pack.manifest();
-        let config = LlamaConfig::from_json(pack.text(&about.config)?)?;
+        let config = ModelConfig::from_json(pack.text(&about.config)?)?;
         let tokenizer = WordTokenizer::from_json(pack.text(&about.tokenizer)?)?;
         let recipe = Recipe::from_json(pack.text(&about.recipe)?)?;
         let recorded: Vec<RecordedRow> = serde_json::from_str(pack.text(&about.recorded)?)
@@ -82,7 +82,7 @@ impl Bench {
             deltas.insert(delta.id.clone(), pack.weights(&delta.id)?);
         }
         let weights = pack.base();
-        let base = Llama::load(config.clone(), weights.as_ref(), &device)?;
+        let base = Decoder::load(config.clone(), weights.as_ref(), &device)?;
         let base_hash = maec_checkpoint::model_hash(weights.as_ref())?;
         let parameters = weights.tensors().iter().map(|info| info.elements() as u64).sum();
         let summary = PackSummary {
@@ -130,7 +130,7 @@ impl Bench {
 
     /// The GPU's logits of some held-out text must be the CPU's: the kernels at this model's own shapes.
     async fn compare_base(&self) -> Result<(), Failure> {
-        let on_cpu = Llama::load(self.config.clone(), self.weights.as_ref(), &Device::flex())?;
+        let on_cpu = Decoder::load(self.config.clone(), self.weights.as_ref(), &Device::flex())?;
         let mut texts: Vec<Vec<u32>> = Vec::new();
         for text in self.heldout.values().flatten() {
             let ids = self.tokenizer.encode(text);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use maec_merge::device::{merge_on_device, task_vector_on_device};
-use maec_model::kernels::{self, RopeTable};
-use maec_model::{Batch, Cache, Llama, LlamaConfig, Segment};
+use maec_model::kernels::{self, Angles, Attending, Shape};
+use maec_model::{Activation, Batch, Cache, Decoder, ModelConfig, Segment, frequencies};
 use maec_protocol::KernelCheck;
 use maec_recipe::Parameters;
 
@@ -44,16 +44,22 @@ const KERNELS: [Kernel; 14] = [
         kernels::rms_norm(matrix(9, 17, 64, device), vector(10, 64, device), 1e-5).flatten(0, 1)
     }),
     Kernel("rope", LOOSE, |device| {
-        let positions: Arc<[u32]> = (0..19).collect::<Vec<u32>>().into();
-        kernels::rope(matrix(11, 19, 64, device), &RopeTable::new(1e4, 16, 32), &positions).flatten(0, 1)
+        let positions: Vec<u32> = (0..19).collect();
+        let angles = Angles::new(&frequencies(1e4, 16, None), &positions, device);
+        kernels::rope(matrix(11, 19, 64, device), &angles).flatten(0, 1)
     }),
     Kernel("attention", LOOSE, |device| {
-        let segments: Arc<[Segment]> = Batch::packed(&[ids(11, 50), ids(8, 50)]).segments.into();
+        let batch = Batch::packed(&[ids(11, 50), ids(8, 50)]);
+        let shape = Shape { softcap: Some(5.0), window: Some(6), ..Shape::plain(16) };
+        let attending = Attending::new(&batch.segments, [shape.window], device);
         let (q, k, v) = (matrix(12, 19, 64, device), matrix(13, 19, 32, device), matrix(14, 19, 32, device));
-        kernels::attention(q, k, v, 16, &segments).flatten(0, 1)
+        kernels::attention(q, k, v, &shape, &attending).flatten(0, 1)
     }),
     Kernel("swiglu", LOOSE, |device| {
-        kernels::swiglu(matrix(15, 9, 96, device), matrix(16, 9, 96, device)).flatten(0, 1)
+        kernels::gated(matrix(15, 9, 96, device), matrix(16, 9, 96, device), Activation::Silu).flatten(0, 1)
+    }),
+    Kernel("geglu", LOOSE, |device| {
+        kernels::gated(matrix(15, 9, 96, device), matrix(16, 9, 96, device), Activation::GeluTanh).flatten(0, 1)
     }),
     Kernel("cross_entropy", LOOSE, |device| kernels::cross_entropy(matrix(17, 23, 50, device), &ids(23, 50))),
     Kernel("decoder", LOOSE, decoder),
@@ -96,12 +102,12 @@ pub async fn check_kernels(
 ///
 /// # Errors
 /// [`Failure::Unusable`] where they differ.
-pub(crate) async fn compare_models(gpu: &Llama, cpu: &Llama, texts: &[Vec<u32>]) -> Result<(), Failure> {
+pub(crate) async fn compare_models(gpu: &Decoder, cpu: &Decoder, texts: &[Vec<u32>]) -> Result<(), Failure> {
     if texts.is_empty() {
         return Ok(());
     }
     let batch = Batch::packed(texts);
-    let logits = |model: &Llama| read(model.forward(&batch).flatten(0, 1));
+    let logits = |model: &Decoder| read(model.forward(&batch).flatten(0, 1));
     accept("forward", difference(&logits(gpu).await?, &logits(cpu).await?), LOGITS)
 }
 
@@ -128,7 +134,7 @@ fn difference(found: &[f32], expected: &[f32]) -> f64 {
 
 /// Logits of a tiny decoder: two padded prompts, then a token each from the cache.
 fn decoder(device: &Device) -> Tensor<1> {
-    let config = LlamaConfig {
+    let config = ModelConfig {
         vocab_size: 50,
         hidden_size: 32,
         intermediate_size: 48,
@@ -141,11 +147,14 @@ fn decoder(device: &Device) -> Tensor<1> {
         max_position_embeddings: 16,
         tie_word_embeddings: true,
         bos_token_id: None,
-        eos_token_id: None,
+        eos_token_ids: Vec::new(),
+        rope_scaling: None,
+        family: Default::default(),
+        variant: Default::default(),
         pad_token_id: None,
     };
     let mut state = 40;
-    let build = Llama::build(config, device, |_, shape| {
+    let build = Decoder::build(config, device, |_, shape| {
         state += 1;
         Ok::<_, std::convert::Infallible>(random(state, shape.iter().product()))
     });
@@ -153,7 +162,10 @@ fn decoder(device: &Device) -> Tensor<1> {
     let mut prompts = Batch::default();
     prompts.push(&ids(6, 50), 6);
     prompts.push(&ids(6, 50), 4);
-    let mut cache = Cache::new(2);
+    let mut cache = Cache::new(2, 7);
+    for (index, segment) in prompts.segments.iter_mut().enumerate() {
+        segment.keys = cache.rows(index, 6);
+    }
     let first = model.forward_rows(&prompts, &[5, 9], Some(&mut cache));
     let mut next = Batch::default();
     for (index, length) in [6, 4].into_iter().enumerate() {
@@ -161,7 +173,7 @@ fn decoder(device: &Device) -> Tensor<1> {
         next.positions.push(length as u32);
         next.segments.push(Segment {
             queries: index..index + 1,
-            keys: index * 7..(index + 1) * 7,
+            keys: cache.rows(index, 7),
             offset: 6,
             hidden: length..6,
         });

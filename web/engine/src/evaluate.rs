@@ -1,7 +1,7 @@
 //! Accuracy and perplexity of the base, the task vector and the merge.
 
 use maec_eval::{Accuracy, Options, Perplexity, Problem, Sample, answer, batches, perplexity};
-use maec_model::Llama;
+use maec_model::Decoder;
 use maec_protocol::{LanguageResult, Reply, Subject, SubjectResult};
 
 use crate::bench::Bench;
@@ -97,7 +97,7 @@ impl Bench {
     async fn answers<H: Host>(
         &self,
         job: &Job<'_, H>,
-        model: &Llama,
+        model: &Decoder,
         problems: &[Problem],
         label: &str,
         meter: &mut Meter,
@@ -118,7 +118,7 @@ impl Bench {
     }
 
     /// A subject's model and its hash.
-    pub fn subject(&self, subject: Subject) -> Result<(&Llama, &str), Failure> {
+    pub fn subject(&self, subject: Subject) -> Result<(&Decoder, &str), Failure> {
         let merge = match subject {
             Subject::Base => return Ok((&self.base, &self.base_hash)),
             Subject::TaskVector => &self.task_vector,

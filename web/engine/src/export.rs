@@ -92,7 +92,7 @@ impl Bench {
         let mut config = json!({"do_sample": false});
         let ids = [
             ("bos_token_id", self.config.bos_token_id),
-            ("eos_token_id", self.config.eos_token_id),
+            ("eos_token_id", self.config.eos_token_ids.first().copied()),
             ("pad_token_id", self.config.pad_token_id.or_else(|| self.tokenizer.id_of("<pad>"))),
         ];
         for (key, id) in ids {

@@ -2,7 +2,7 @@
 
 use maec_checkpoint::{MemoryWeights, Weights};
 use maec_merge::{Inputs, Options, Progress, Report, Stage, merge_to_memory, tensor_stats};
-use maec_model::Llama;
+use maec_model::Decoder;
 use maec_protocol::{Reply, Subject, TensorScore};
 use maec_recipe::{MergeMethod, Parameters, Recipe, Select};
 
@@ -25,7 +25,7 @@ pub(crate) struct Merge {
     /// The CPU executor's part.
     pub made: Made,
     /// On a GPU made of the GPU's own values, else of the CPU executor's.
-    pub model: Llama,
+    pub model: Decoder,
     /// Largest |GPU − CPU|; 0 on the CPU.
     pub max_difference: f64,
 }
@@ -127,9 +127,9 @@ impl Bench {
             let inputs = self.inputs(recipe)?;
             let (values, difference) =
                 device_merge::merge(&self.device, &inputs, recipe, &made.report).await?;
-            (Llama::load(self.config.clone(), &values, &self.device)?, difference)
+            (Decoder::load(self.config.clone(), &values, &self.device)?, difference)
         } else {
-            (Llama::load(self.config.clone(), &made.weights, &self.device)?, 0.0)
+            (Decoder::load(self.config.clone(), &made.weights, &self.device)?, 0.0)
         };
         Ok(Merge { made, model, max_difference })
     }

@@ -9,7 +9,7 @@ use common::{Bed, URL, model, recipe};
 use maec_checkpoint::{MemorySource, SafetensorsReader, model_hash};
 use maec_eval::{Accuracy, HeldOut, Options, Problem, answer, perplexity};
 use maec_merge::{Inputs, merge_to_memory, select_tensors, tensor_stats};
-use maec_model::{Llama, LlamaConfig, WordTokenizer};
+use maec_model::{Decoder, ModelConfig, WordTokenizer};
 use maec_protocol::{LanguageResult, Reply, Request, StopReason, Subject};
 use maec_recipe::{MergeMethod, OutDtype, Parameters, Recipe};
 use pollster::block_on;
@@ -143,7 +143,7 @@ fn evaluation_is_that_of_the_merged_weights() {
 
     let text =
         |name: &str| String::from_utf8(bed.world.files.borrow()[&format!("{URL}{name}")].clone()).unwrap();
-    let config = LlamaConfig::from_json(&text("config.json")).unwrap();
+    let config = ModelConfig::from_json(&text("config.json")).unwrap();
     let tokenizer = WordTokenizer::from_json(&text("tokenizer.json")).unwrap();
     let problems = Problem::from_lines(&text("problems.jsonl")).unwrap();
     let texts = HeldOut::from_lines(&text("heldout.jsonl")).unwrap();
@@ -162,7 +162,7 @@ fn evaluation_is_that_of_the_merged_weights() {
         merge_to_memory(&inputs, &recipe(), &options, go_on).unwrap().0,
     ];
     for (weights, languages) in models.iter().zip(&results) {
-        let model = Llama::load(config.clone(), weights, &Device::flex()).unwrap();
+        let model = Decoder::load(config.clone(), weights, &Device::flex()).unwrap();
         for (code, result) in ["en", "es"].into_iter().zip(languages) {
             let own: Vec<Problem> =
                 problems.iter().filter(|problem| problem.language == code).take(5).cloned().collect();
@@ -318,8 +318,8 @@ fn an_export_is_the_merged_model_as_a_folder() {
             ("model.safetensors", exported.clone())
         );
         assert_eq!(Recipe::from_json(&text("recipe.json")).unwrap(), recipe);
-        let config = LlamaConfig::from_json(&text("config.json")).unwrap();
-        assert!(Llama::load(config, &weights, &Device::flex()).is_ok());
+        let config = ModelConfig::from_json(&text("config.json")).unwrap();
+        assert!(Decoder::load(config, &weights, &Device::flex()).is_ok());
         assert!(text("config.json").contains(&format!("\"torch_dtype\": \"{stored}\"")));
         assert!(text("tokenizer_config.json").contains("\"eos_token\": \"</s>\""));
         assert!(text("generation_config.json").contains("\"eos_token_id\": 3"));

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use maec_checkpoint::{Pack, Weights, model_hash};
 use maec_eval::{HeldOut, ModelReport, Options, Problem};
 use maec_merge::{Report, merge_to_memory};
-use maec_model::Llama;
+use maec_model::Decoder;
 use maec_protocol::{Subject, SubjectResult};
 use maec_recipe::{MergeMethod, Parameters, Recipe, Select};
 use serde::Serialize;
@@ -139,7 +139,7 @@ fn evaluate(
     let bar = progress::bar("evaluating", tests.units() * subjects.len() as u64);
     let mut models = Vec::new();
     for (name, weights) in subjects {
-        let model = Llama::load(config.clone(), *weights, device)?;
+        let model = Decoder::load(config.clone(), *weights, device)?;
         models.push(evaluation::evaluate(name, &model, &tokenizer, &tests, &Options::default(), &bar)?);
     }
     bar.finish_and_clear();

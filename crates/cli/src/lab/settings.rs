@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use maec_model::LlamaConfig;
+use maec_model::ModelConfig;
 use maec_world::{END_ID, Numbers, PAD_ID, START_ID, WorldConfig};
 use serde::{Deserialize, Serialize};
 
@@ -131,8 +131,8 @@ impl LabSettings {
     }
 
     /// The model these settings train.
-    pub fn model(&self, vocab_size: usize) -> LlamaConfig {
-        LlamaConfig {
+    pub fn model(&self, vocab_size: usize) -> ModelConfig {
+        ModelConfig {
             vocab_size,
             hidden_size: self.width,
             intermediate_size: self.mlp,
@@ -145,7 +145,10 @@ impl LabSettings {
             max_position_embeddings: 128,
             tie_word_embeddings: true,
             bos_token_id: Some(START_ID),
-            eos_token_id: Some(END_ID),
+            eos_token_ids: vec![END_ID],
+            rope_scaling: None,
+            family: Default::default(),
+            variant: Default::default(),
             pad_token_id: Some(PAD_ID),
         }
     }

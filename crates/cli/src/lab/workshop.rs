@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use maec_checkpoint::{Dtype, MemoryWeights, Weights};
 use maec_eval::Problem;
-use maec_model::{Llama, LlamaConfig, WordTokenizer};
+use maec_model::{Decoder, ModelConfig, WordTokenizer};
 use maec_train::{KeyNeurons, Mixture, Random, Schedule, Source, TrainConfig, Trainer, importance};
 use maec_world::{Document, END_ID, Language, World};
 
@@ -42,7 +42,7 @@ pub struct Workshop {
     /// Its tokenizer.
     pub tokenizer: WordTokenizer,
     /// The model's shape.
-    pub model: LlamaConfig,
+    pub model: ModelConfig,
     device: Device,
 }
 
@@ -80,8 +80,8 @@ impl Workshop {
     ///
     /// # Errors
     /// When they do not fit the model.
-    pub fn load(&self, weights: &dyn Weights) -> Result<Llama> {
-        Ok(Llama::load(self.model.clone(), weights, &self.device)?)
+    pub fn load(&self, weights: &dyn Weights) -> Result<Decoder> {
+        Ok(Decoder::load(self.model.clone(), weights, &self.device)?)
     }
 
     /// Problems in the evaluation's type: the test problems, or the validation problems.
@@ -132,10 +132,10 @@ impl Workshop {
         };
         let device = self.device.clone().autodiff();
         let model = match run.start {
-            Some(weights) => Llama::load(self.model.clone(), weights, &device)?,
+            Some(weights) => Decoder::load(self.model.clone(), weights, &device)?,
             None => {
                 let mut random = Random::new(self.seed, 1 << 40);
-                Llama::init(self.model.clone(), &device, 0.02, &mut || random.normal())
+                Decoder::init(self.model.clone(), &device, 0.02, &mut || random.normal())
             }
         };
         Ok(Trainer::new(model, config, mixture, run.neurons.clone())?)

@@ -16,6 +16,11 @@ pub(crate) trait FlexOp<const N: usize>: Clone + Debug + Send + 'static {
     /// The result, and what to save.
     fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, Self::Saved);
 
+    /// The result alone, where no gradient will be asked for.
+    fn infer(&self, inputs: [FlexTensor; N]) -> FlexTensor {
+        self.forward(inputs).0
+    }
+
     /// Gradients of the inputs, given the result's; `needed[i]` says whether anyone asks for the i-th.
     fn backward(&self, saved: Self::Saved, grad: FlexTensor, needed: [bool; N]) -> [Option<FlexTensor>; N];
 }
@@ -57,7 +62,7 @@ pub(crate) fn apply<Op: FlexOp<N>, const N: usize, const D: usize>(op: Op, input
         #[cfg(feature = "autodiff")]
         Input::Tracked(_) => unreachable!("handled above"),
     });
-    Tensor::from_primitive::<Flex>(op.forward(plain).0)
+    Tensor::from_primitive::<Flex>(op.infer(plain))
 }
 
 #[cfg(feature = "autodiff")]

@@ -1,18 +1,26 @@
 //! y = x·Wᵀ with W in the Hugging Face layout `[out, in]`.
 
 use burn::backend::{Flex, ops::FloatTensorOps};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, FloatDType, Tensor};
 
-use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex};
+use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
+use super::math::dot;
+use super::parallel;
+
+/// Up to so many tokens the weights' bytes are the cost, and a dot product a row reads them once, in order.
+const FEW: usize = 4;
 
 /// `[tokens, in]` × `[out, in]` → `[tokens, out]`.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     if is_flex(&x.device()) { apply(Linear, [x.into(), weight.into()]) } else { composed(x, weight) }
 }
 
-/// [`linear`] in burn's operations.
+/// [`linear`] in burn's operations. Weights in f16 are multiplied in f16; the result is f32 again.
 pub fn composed(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-    x.matmul(weight.transpose())
+    match weight.dtype() {
+        DType::F16 => x.cast(FloatDType::F16).matmul(weight.transpose()).cast(FloatDType::F32),
+        _ => x.matmul(weight.transpose()),
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -20,6 +28,29 @@ struct Linear;
 
 impl FlexOp<2> for Linear {
     type Saved = (FlexTensor, FlexTensor);
+
+    fn infer(&self, [x, weight]: [FlexTensor; 2]) -> FlexTensor {
+        let tokens = matrix_dims(&x)[0];
+        if tokens > FEW {
+            return Flex::float_matmul(x, Flex::float_transpose(weight));
+        }
+        let (x, weight) = (contiguous(x), contiguous(weight));
+        let [out, width] = matrix_dims(&weight);
+        let (xs, ws) = (values(&x), values(&weight));
+        // By output first, so that a weight's row is read once for all tokens.
+        let mut by_output = vec![0.0; out * tokens];
+        parallel::rows(&mut by_output, tokens, width * tokens, |row, y| {
+            let w = &ws[row * width..][..width];
+            for (y, x) in y.iter_mut().zip(xs.chunks_exact(width)) {
+                *y = dot(w, x);
+            }
+        });
+        if tokens == 1 {
+            return tensor(by_output, [1, out]);
+        }
+        let by_token = (0..tokens).flat_map(|t| by_output.iter().skip(t).step_by(tokens)).copied().collect();
+        tensor(by_token, [tokens, out])
+    }
 
     fn forward(&self, [x, weight]: [FlexTensor; 2]) -> (FlexTensor, Self::Saved) {
         let y = Flex::float_matmul(x.clone(), Flex::float_transpose(weight.clone()));

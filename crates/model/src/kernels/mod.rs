@@ -8,31 +8,32 @@
 mod attention;
 mod cross_entropy;
 mod embedding;
-mod flex;
+pub(crate) mod flex;
+mod gated;
 mod linear;
 mod math;
 mod parallel;
 mod rms_norm;
 mod rope;
-mod swiglu;
 
-pub use attention::attention;
+pub(crate) use attention::cached;
+pub use attention::{Attending, Shape, attention};
 pub use cross_entropy::{IGNORE, cross_entropy};
 pub use embedding::embedding;
+pub use gated::gated;
 pub use linear::linear;
 pub use rms_norm::rms_norm;
-pub use rope::{RopeTable, rope};
-pub use swiglu::swiglu;
+pub use rope::{Angles, rope};
 
 /// The same operations composed of burn's own, on any device: what GPUs run and what tests compare with.
 pub mod composed {
     pub use super::attention::composed as attention;
     pub use super::cross_entropy::composed as cross_entropy;
     pub use super::embedding::composed as embedding;
+    pub use super::gated::composed as gated;
     pub use super::linear::composed as linear;
     pub use super::rms_norm::composed as rms_norm;
     pub use super::rope::composed as rope;
-    pub use super::swiglu::composed as swiglu;
 }
 
 /// Whether tensors on this device are computed by the hand-written CPU kernels.

@@ -2,65 +2,63 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
 use super::parallel;
 
-/// Cosines and sines of a model's rotary angles, one row a position.
+/// Cosines and sines of the tokens of one batch, the same in every layer: angle(p, i) = p · frequency(i).
 #[derive(Debug, Clone)]
-pub struct RopeTable {
+pub struct Angles {
+    /// `[tokens, half]`, flat.
     cos: Arc<[f32]>,
+    /// `[tokens, half]`, flat.
     sin: Arc<[f32]>,
     half: usize,
+    /// The same as `[tokens, 1, half]` where the device is not the CPU.
+    on_device: Option<[Tensor<3>; 2]>,
 }
 
-impl RopeTable {
-    /// For heads of `head_dim` (even) at positions below `positions`: angle(p, i) = p · θ^(−2i / head_dim).
-    pub fn new(theta: f64, head_dim: usize, positions: usize) -> Self {
-        let half = head_dim / 2;
-        // Frequencies are rounded to f32 first, as the reference implementations do.
-        let frequencies: Vec<f32> =
-            (0..half).map(|i| (1.0 / theta.powf(2.0 * i as f64 / head_dim as f64)) as f32).collect();
-        let angles = (0..positions).flat_map(|p| frequencies.iter().map(move |f| f64::from(p as f32 * f)));
+impl Angles {
+    /// For tokens at these positions; `frequencies` are `[head_dim / 2]`.
+    pub fn new(frequencies: &[f32], positions: &[u32], device: &Device) -> Self {
+        let (half, tokens) = (frequencies.len(), positions.len());
+        let angles = positions.iter().flat_map(|&p| frequencies.iter().map(move |f| f64::from(p as f32 * f)));
         let (cos, sin): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
-        Self { cos: cos.into(), sin: sin.into(), half }
+        let upload = |values: &[f32]| {
+            Tensor::<3>::from_data(TensorData::new(values.to_vec(), [tokens, 1, half]), device)
+        };
+        let on_device = (!is_flex(device)).then(|| [upload(&cos), upload(&sin)]);
+        Self { cos: cos.into(), sin: sin.into(), half, on_device }
     }
 
-    /// Positions the table holds.
-    pub fn positions(&self) -> usize {
-        self.cos.len() / self.half.max(1)
-    }
-
-    fn row(&self, position: u32) -> (&[f32], &[f32]) {
-        let at = position as usize * self.half;
+    fn row(&self, token: usize) -> (&[f32], &[f32]) {
+        let at = token * self.half;
         (&self.cos[at..][..self.half], &self.sin[at..][..self.half])
     }
 }
 
-/// Turns every head of `[tokens, heads · head_dim]` by its token's position.
+/// Turns every head of `[tokens, heads · head_dim]` by its token's angles.
 ///
 /// # Panics
-/// If a position is outside the table.
-pub fn rope(x: Tensor<2>, table: &RopeTable, positions: &Arc<[u32]>) -> Tensor<2> {
+/// If the angles are of another number of tokens.
+pub fn rope(x: Tensor<2>, angles: &Angles) -> Tensor<2> {
     if is_flex(&x.device()) {
-        apply(Rope { table: table.clone(), positions: positions.clone() }, [x.into()])
+        apply(Rope { angles: angles.clone() }, [x.into()])
     } else {
-        composed(x, table, positions)
+        composed(x, angles)
     }
 }
 
 /// [`rope`] in burn's operations.
-pub fn composed(x: Tensor<2>, table: &RopeTable, positions: &Arc<[u32]>) -> Tensor<2> {
+pub fn composed(x: Tensor<2>, angles: &Angles) -> Tensor<2> {
     let [tokens, width] = x.dims();
-    let half = table.half;
+    let half = angles.half;
     let heads = width / (2 * half);
     let device = x.device();
-    let rows = |pick: fn(&RopeTable, u32) -> &[f32]| {
-        let values: Vec<f32> = positions.iter().flat_map(|&p| pick(table, p)).copied().collect();
-        Tensor::<3>::from_data(TensorData::new(values, [tokens, 1, half]), &device)
-    };
-    let (cos, sin) = (rows(|t, p| t.row(p).0), rows(|t, p| t.row(p).1));
+    let upload =
+        |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [tokens, 1, half]), &device);
+    let [cos, sin] = angles.on_device.clone().unwrap_or_else(|| [upload(&angles.cos), upload(&angles.sin)]);
     let x = x.reshape([tokens, heads, 2 * half]);
     let first = x.clone().narrow(2, 0, half);
     let second = x.narrow(2, half, half);
@@ -71,8 +69,7 @@ pub fn composed(x: Tensor<2>, table: &RopeTable, positions: &Arc<[u32]>) -> Tens
 
 #[derive(Debug, Clone)]
 struct Rope {
-    table: RopeTable,
-    positions: Arc<[u32]>,
+    angles: Angles,
 }
 
 impl Rope {
@@ -80,12 +77,12 @@ impl Rope {
     fn turn(&self, x: FlexTensor, back: bool) -> FlexTensor {
         let x = contiguous(x);
         let [tokens, width] = matrix_dims(&x);
-        let half = self.table.half;
+        let half = self.angles.half;
         let xs = values(&x);
         let sign = if back { -1.0 } else { 1.0 };
         let mut out = vec![0.0; xs.len()];
         parallel::chunks(&mut out, width, |token, out| {
-            let (cos, sin) = self.table.row(self.positions[token]);
+            let (cos, sin) = self.angles.row(token);
             let heads = xs[token * width..][..width].chunks_exact(2 * half);
             for (x, out) in heads.zip(out.chunks_exact_mut(2 * half)) {
                 let (x1, x2) = x.split_at(half);

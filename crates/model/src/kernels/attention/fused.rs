@@ -1,0 +1,210 @@
+//! Attention by hand on the CPU: training's, which keeps probabilities for the way back, and inference's, which does not.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Shape;
+use crate::kernels::flex::{FlexOp, FlexTensor, contiguous, matrix_dims, tensor, values};
+use crate::kernels::math::{add_scaled, dot, softmax, tanh};
+use crate::kernels::parallel;
+use crate::layout::Segment;
+
+/// Query rows of one task of inference.
+const ROWS: usize = 8;
+
+#[derive(Debug, Clone)]
+pub(super) struct Attention {
+    pub shape: Shape,
+    pub segments: Arc<[Segment]>,
+}
+
+/// What the backward pass needs: the inputs and every segment's probabilities, `[heads, queries, keys]` each.
+#[derive(Debug, Clone)]
+pub(super) struct Saved {
+    inputs: [FlexTensor; 3],
+    probabilities: Arc<Vec<Vec<f32>>>,
+}
+
+/// Keys and values, `[key rows, width]` each.
+#[derive(Clone, Copy)]
+struct KeysValues<'a> {
+    k: &'a [f32],
+    v: &'a [f32],
+    width: usize,
+}
+
+impl Shape {
+    #[inline(always)]
+    fn score(&self, q: &[f32], k: &[f32]) -> f32 {
+        let score = dot(q, k) * self.scale;
+        match self.softcap {
+            None => score,
+            Some(cap) => cap * tanh(score / cap),
+        }
+    }
+
+    /// One head of one query: `q` and `out` are `[head_dim]`, `p` is scratch or kept, `[keys of the range]`.
+    #[inline(always)]
+    fn attend(
+        &self,
+        s: &Segment,
+        seen: &Range<usize>,
+        q: &[f32],
+        at: usize,
+        kv: KeysValues<'_>,
+        p: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let hd = self.head_dim;
+        let row = |j: usize| (s.keys.start + j) * kv.width + at;
+        for (j, p) in seen.clone().zip(p.iter_mut()) {
+            *p = if s.hidden.contains(&j) { f32::NEG_INFINITY } else { self.score(q, &kv.k[row(j)..][..hd]) };
+        }
+        softmax(p);
+        // The clamped exponential leaves a trace where a key is hidden.
+        let clip = |j: usize| j.clamp(seen.start, seen.end) - seen.start;
+        p[clip(s.hidden.start)..clip(s.hidden.end)].fill(0.0);
+        for (j, &p) in seen.clone().zip(p.iter()) {
+            add_scaled(out, p, &kv.v[row(j)..][..hd]);
+        }
+    }
+}
+
+/// Cuts consecutive pieces of the given lengths off a slice.
+fn cut(mut rest: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
+    lengths
+        .map(|length| rest.split_off_mut(..length).expect("the pieces are no longer than the slice"))
+        .collect()
+}
+
+/// Inference: `q` is `[query rows, width]`, keys and values are rows of a cache or of this batch.
+pub(crate) fn cached(
+    q: FlexTensor,
+    k: &[f32],
+    v: &[f32],
+    kv_width: usize,
+    shape: &Shape,
+    segments: &[Segment],
+) -> FlexTensor {
+    let q = contiguous(q);
+    let [rows, width] = matrix_dims(&q);
+    let qs = values(&q);
+    let kv = KeysValues { k, v, width: kv_width };
+    let (hd, group) = (shape.head_dim, width / kv_width);
+    let mut out = vec![0.0; rows * width];
+    let blocks: Vec<(&Segment, Range<usize>)> = segments
+        .iter()
+        .flat_map(|s| {
+            let count = s.queries.len();
+            (0..count).step_by(ROWS).map(move |first| (s, first..(first + ROWS).min(count)))
+        })
+        .collect();
+    let pieces = cut(&mut out, blocks.iter().map(|(_, block)| block.len() * width));
+    let tasks = blocks.into_iter().zip(pieces).collect();
+    parallel::items(tasks, |((s, block), out): ((&Segment, Range<usize>), &mut [f32])| {
+        let mut p = Vec::new();
+        for (i, out) in block.zip(out.chunks_exact_mut(width)) {
+            let seen = s.range(i, shape.window);
+            p.resize(seen.len(), 0.0);
+            let q = &qs[(s.queries.start + i) * width..][..width];
+            for (head, (q, out)) in q.chunks_exact(hd).zip(out.chunks_exact_mut(hd)).enumerate() {
+                shape.attend(s, &seen, q, head / group * hd, kv, &mut p, out);
+            }
+        }
+    });
+    tensor(out, [rows, width])
+}
+
+impl FlexOp<3> for Attention {
+    type Saved = Saved;
+
+    fn infer(&self, [q, k, v]: [FlexTensor; 3]) -> FlexTensor {
+        let (k, v) = (contiguous(k), contiguous(v));
+        let kv_width = matrix_dims(&k)[1];
+        cached(q, values(&k), values(&v), kv_width, &self.shape, &self.segments)
+    }
+
+    fn forward(&self, inputs: [FlexTensor; 3]) -> (FlexTensor, Saved) {
+        let inputs = inputs.map(contiguous);
+        let [rows, width] = matrix_dims(&inputs[0]);
+        let kv_width = matrix_dims(&inputs[1])[1];
+        let [q, k, v] = inputs.each_ref().map(values);
+        let kv = KeysValues { k, v, width: kv_width };
+        let hd = self.shape.head_dim;
+        let (heads, group) = (width / hd, width / kv_width);
+        let mut out = vec![0.0; rows * width];
+        let mut probabilities: Vec<Vec<f32>> =
+            self.segments.iter().map(|s| vec![0.0; heads * s.queries.len() * s.keys.len()]).collect();
+        let pieces = cut(&mut out, self.segments.iter().map(|s| s.queries.len() * width));
+        let tasks = self.segments.iter().zip(pieces).zip(&mut probabilities).collect();
+        parallel::items(tasks, |((s, out), p): ((&Segment, &mut [f32]), &mut Vec<f32>)| {
+            let columns = s.keys.len();
+            for head in 0..heads {
+                for i in 0..s.queries.len() {
+                    let q = &q[(s.queries.start + i) * width + head * hd..][..hd];
+                    let seen = s.range(i, self.shape.window);
+                    let p = &mut p[(head * s.queries.len() + i) * columns..][seen.clone()];
+                    let out = &mut out[i * width + head * hd..][..hd];
+                    self.shape.attend(s, &seen, q, head / group * hd, kv, p, out);
+                }
+            }
+        });
+        (tensor(out, [rows, width]), Saved { inputs, probabilities: Arc::new(probabilities) })
+    }
+
+    fn backward(&self, saved: Saved, grad: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        let grad = contiguous(grad);
+        let [rows, width] = matrix_dims(&grad);
+        let kv_width = matrix_dims(&saved.inputs[1])[1];
+        let [q, k, v] = saved.inputs.each_ref().map(values);
+        let d_out = values(&grad);
+        let Shape { head_dim: hd, scale, softcap, window } = self.shape;
+        let (heads, group) = (width / hd, width / kv_width);
+        let (mut d_q, mut d_k, mut d_v) = (vec![0.0; rows * width], vec![0.0; k.len()], vec![0.0; v.len()]);
+        let lengths = || self.segments.iter().map(|s| s.queries.len());
+        let pieces = cut(&mut d_q, lengths().map(|n| n * width))
+            .into_iter()
+            .zip(cut(&mut d_k, lengths().map(|n| n * kv_width)))
+            .zip(cut(&mut d_v, lengths().map(|n| n * kv_width)));
+        let tasks = self.segments.iter().zip(saved.probabilities.iter()).zip(pieces).collect();
+        type Pieces<'a> = ((&'a mut [f32], &'a mut [f32]), &'a mut [f32]);
+        parallel::items(tasks, |((s, p), ((d_q, d_k), d_v)): ((&Segment, &Vec<f32>), Pieces<'_>)| {
+            debug_assert_eq!(s.queries, s.keys, "gradients need queries and keys to be the same rows");
+            let (start, n) = (s.queries.start, s.queries.len());
+            let mut d_scores = vec![0.0f32; n];
+            for head in 0..heads {
+                let (at, kv) = (head * hd, (head / group) * hd);
+                for i in 0..n {
+                    let seen = s.range(i, window);
+                    let p = &p[(head * n + i) * n..][..n];
+                    let d_out = &d_out[(start + i) * width + at..][..hd];
+                    let q = &q[(start + i) * width + at..][..hd];
+                    let mut mean = 0.0;
+                    for j in seen.clone() {
+                        d_scores[j] = dot(d_out, &v[(start + j) * kv_width + kv..][..hd]);
+                        mean += p[j] * d_scores[j];
+                    }
+                    let d_q = &mut d_q[i * width + at..][..hd];
+                    for j in seen {
+                        // A hidden key has p = 0 exactly, so nothing flows to it.
+                        let k = &k[(start + j) * kv_width + kv..][..hd];
+                        let mut d_score = p[j] * (d_scores[j] - mean) * scale;
+                        if let Some(cap) = softcap {
+                            let t = tanh(dot(q, k) * scale / cap);
+                            d_score *= 1.0 - t * t;
+                        }
+                        add_scaled(d_q, d_score, k);
+                        add_scaled(&mut d_k[j * kv_width + kv..][..hd], d_score, q);
+                        add_scaled(&mut d_v[j * kv_width + kv..][..hd], p[j], d_out);
+                    }
+                }
+            }
+        });
+        let kv_rows = matrix_dims(&saved.inputs[1])[0];
+        [
+            Some(tensor(d_q, [rows, width])),
+            Some(tensor(d_k, [kv_rows, kv_width])),
+            Some(tensor(d_v, [kv_rows, kv_width])),
+        ]
+    }
+}
