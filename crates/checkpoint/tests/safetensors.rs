@@ -14,9 +14,31 @@ use proptest::prelude::*;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
+/// Every dtype of whole bytes; only the first four can be computed with.
+const DTYPES: [Dtype; 19] = [
+    Dtype::F64,
+    Dtype::F32,
+    Dtype::F16,
+    Dtype::BF16,
+    Dtype::I64,
+    Dtype::I32,
+    Dtype::I16,
+    Dtype::I8,
+    Dtype::U64,
+    Dtype::U32,
+    Dtype::U16,
+    Dtype::U8,
+    Dtype::BOOL,
+    Dtype::C64,
+    Dtype::F8_E4M3,
+    Dtype::F8_E5M2,
+    Dtype::F8_E8M0,
+    Dtype::F8_E4M3FNUZ,
+    Dtype::F8_E5M2FNUZ,
+];
+
 fn any_model() -> impl Strategy<Value = MemoryWeights> {
-    let dtypes = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::I64, Dtype::U8, Dtype::BOOL];
-    let tensor = (proptest::sample::select(dtypes.to_vec()), proptest::collection::vec(0usize..5, 0..4));
+    let tensor = (proptest::sample::select(DTYPES.to_vec()), proptest::collection::vec(0usize..5, 0..4));
     let names = "[a-z\"\\\\é.]{1,6}";
     proptest::collection::btree_map(names, (tensor, any::<u8>()), 0..8).prop_map(|tensors| {
         let tensors = tensors.into_iter().map(|(name, ((dtype, shape), seed))| {
@@ -129,69 +151,6 @@ fn reads_outside_a_tensor_are_refused() {
     let integers = model("ids", vec![(info("ids", Dtype::I64, &[1]), vec![0; 8])]);
     assert_message(&integers.read_f32("ids").unwrap_err(), &["`ids`", "I64"]);
     assert_message(&integers.read_f64("ids", 0..1, &mut [0.0]).unwrap_err(), &["`ids`", "I64"]);
-}
-
-#[test]
-fn hostile_headers_are_refused() {
-    let one = |dtype: &str, shape: &str, start: u64, end: u64| {
-        format!(r#"{{"a":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[{start},{end}]}}}}"#)
-    };
-    let pair = |a: (u64, u64), b: (u64, u64)| {
-        let entry = |(start, end): (u64, u64)| {
-            format!(
-                r#"{{"dtype":"U8","shape":[{}],"data_offsets":[{start},{end}]}}"#,
-                end.saturating_sub(start)
-            )
-        };
-        format!(r#"{{"a":{},"b":{}}}"#, entry(a), entry(b))
-    };
-    let cases: Vec<(Vec<u8>, &str)> = vec![
-        (vec![], "only 0 bytes"),
-        (vec![1; 7], "7 bytes"),
-        ([&u64::MAX.to_le_bytes()[..], b"{}"].concat(), "header of 18446744073709551615"),
-        ([&100_000_001u64.to_le_bytes()[..], b"{}"].concat(), "header of 100000001"),
-        ([&3u64.to_le_bytes()[..], b"{}"].concat(), "ends after 10 bytes"),
-        (with_header("", b""), "does not begin with `{`"),
-        (with_header(" {}", b""), "does not begin with `{`"),
-        (with_header("[]", b""), "does not begin with `{`"),
-        (with_header("{", b""), "EOF"),
-        (with_header("{}x", b""), "trailing"),
-        (with_header("{\"a\": \u{1}}", b""), "not a safetensors file"),
-        (with_header(&format!("{{\"a\":{}", "[".repeat(100_000)), b""), "not a safetensors file"),
-        (with_header(&one("F31", "[1]", 0, 4), &[0; 4]), "F31"),
-        (with_header(&one("F32", "[-1]", 0, 4), &[0; 4]), "not a safetensors file"),
-        (with_header(&one("F32", "[1.5]", 0, 6), &[0; 6]), "not a safetensors file"),
-        (with_header(&one("F32", "[2]", 0, 4), &[0; 4]), "has 4 bytes where its shape and dtype need 8"),
-        (with_header(&one("F32", "[]", 0, 8), &[0; 8]), "has 8 bytes where its shape and dtype need 4"),
-        (with_header(&one("F32", "[1]", 4, 8), &[0; 8]), "leaves a hole"),
-        (with_header(&one("F32", "[1]", 8, 4), &[0; 8]), "lies at 8..4, which runs backwards"),
-        (with_header(&one("U8", "[4294967296,4294967296]", 0, 0), b""), "overflows"),
-        (with_header(&one("F32", "[4611686018427387904]", 0, 0), b""), "overflows"),
-        (with_header(&one("U8", "[18446744073709551616]", 0, 0), b""), "not a safetensors file"),
-        (with_header(&one("F4", "[2]", 0, 1), &[0]), "packs elements into bits"),
-        (with_header(&one("F32", "[1]", 0, 4), &[0; 3]), "ends at 4, but the file has 3 bytes"),
-        (
-            with_header(&one("F32", "[1]", 0, 4), &[0; 5]),
-            "5 bytes of tensor data where its header describes 4",
-        ),
-        (with_header("{}", &[0]), "1 bytes of tensor data where its header describes 0"),
-        (with_header(&pair((0, 4), (2, 6)), &[0; 6]), "they overlap"),
-        (with_header(&pair((0, 4), (5, 8)), &[0; 8]), "leaves a hole"),
-        (with_header(&pair((0, 4), (0, 4)), &[0; 4]), "they overlap"),
-        (with_header(&pair((0, u64::MAX), (0, 1)), &[0; 4]), "they overlap"),
-        (with_header(&pair((0, 1), (1, 2)).replace("\"b\"", "\"a\""), &[0; 2]), "the key `a` twice"),
-        (with_header(r#"{"__metadata__":{},"__metadata__":{}}"#, b""), "the key `__metadata__` twice"),
-        (with_header(r#"{"__metadata__":{"a":1}}"#, b""), "not a safetensors file"),
-        (with_header(r#"{"a":{"dtype":"U8","shape":[]}}"#, b""), "data_offsets"),
-    ];
-    for (bytes, reason) in cases {
-        let error = open("hostile", bytes).unwrap_err();
-        let message = error.to_string();
-        assert!(
-            message.contains("hostile") && message.contains(reason) && !message.contains('\n'),
-            "{message}"
-        );
-    }
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! A safetensors file or sparse delta of any bytes.
+#![no_main]
+
+#[path = "../body.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| body::safetensors(bytes));
