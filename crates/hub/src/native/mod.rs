@@ -1,0 +1,13 @@
+//! The companion's side: `ureq`, files in the user's cache folder, the system's clock.
+
+mod blocking;
+mod clock;
+mod file_store;
+mod token;
+mod ureq;
+
+pub use blocking::{Model, NativeHub, Settings};
+pub use clock::SystemClock;
+pub use file_store::{FileStore, StoredFile};
+pub use token::Token;
+pub use ureq::{UreqBody, UreqTransport};
