@@ -160,7 +160,9 @@ fn a_file_appears_whole_or_not_at_all() {
     assert_message(&source.read_at(3, &mut part).unwrap_err(), &["f.bin", "ends after 5 bytes"]);
     assert_message(&source.read_at(u64::MAX, &mut part).unwrap_err(), &["f.bin"]);
     assert_message(&FileSource::open(&dir.path().join("g.bin")).unwrap_err(), &["g.bin", "does not exist"]);
-    assert_message(&FileSource::open(dir.path()).unwrap_err(), &["folder"]);
+    assert_message(&FileSource::open(dir.path()).unwrap_err(), &["a folder"]);
+    #[cfg(unix)]
+    assert_message(&FileSource::open(Path::new("/dev/zero")).unwrap_err(), &["/dev/zero", "a device"]);
 }
 
 /// Writes a model as two shards with the given index.

@@ -115,6 +115,14 @@ proptest! {
     }
 
     #[test]
+    fn a_file_that_was_cut_off_is_refused(weights in any_model()) {
+        let bytes = file(&weights, &BTreeMap::new());
+        for end in 0..bytes.len() {
+            prop_assert!(open("cut", bytes[..end].to_vec()).is_err());
+        }
+    }
+
+    #[test]
     fn noise_never_panics(length in 0u64..64, json in "[\\[\\]{}:,\"a0-9_ ]{0,60}", data in proptest::collection::vec(any::<u8>(), 0..9)) {
         let bytes = [&length.to_le_bytes()[..], json.as_bytes(), &data].concat();
         let ours = open("noise", bytes.clone()).is_ok();
@@ -180,6 +188,7 @@ fn the_writer_refuses_what_no_reader_would_open() {
     assert!(matches!(write(&[info("__metadata__", Dtype::U8, &[0])], &[]), Err(Error::Unwritable { .. })));
     assert!(matches!(write(&[info("a", Dtype::F4, &[2])], &[0]), Err(Error::Unwritable { .. })));
     assert!(matches!(write(&[info("a", Dtype::U8, &[usize::MAX, 2])], &[0]), Err(Error::Unwritable { .. })));
+    assert!(matches!(write(&[info("a", Dtype::U8, &[1; 65])], &[0]), Err(Error::Unwritable { .. })));
     let twice = vec![tensor("w", Dtype::F32, &[1], &[1.0]), tensor("w", Dtype::F32, &[1], &[1.0])];
     assert!(matches!(MemoryWeights::new("m", twice), Err(Error::DuplicateTensor { .. })));
     let short = vec![(info("w", Dtype::F32, &[2]), vec![0; 4])];
