@@ -5,6 +5,7 @@
 use regex_lite::Regex;
 
 use crate::Number;
+use crate::number;
 
 /// What a filter gives where it finds nothing.
 pub const INVALID: &str = "[invalid]";
@@ -78,11 +79,16 @@ impl Form {
     }
 }
 
-/// The number that a text gives as its answer: the first one after the first `phrase` that has one after it, else
+/// The number that a text gives as its answer: the first one that follows `phrase` with neither letter nor digit between, else
 /// the last one in the text.
 pub(crate) fn answer_number(text: &str, phrase: &str) -> Option<Number> {
-    let after = if phrase.is_empty() { None } else { text.split_once(phrase).map(|(_, after)| after) };
-    after.and_then(Number::first).or_else(|| Number::last(text))
+    let mut places = text.match_indices(phrase).filter(|_| !phrase.is_empty());
+    let named = places.find_map(|(at, _)| {
+        let after = &text[at + phrase.len()..];
+        let next = after.chars().find(|c| c.is_alphanumeric())?;
+        number::digit(next).and_then(|_| Number::first(after))
+    });
+    named.or_else(|| Number::last(text))
 }
 
 #[cfg(test)]
@@ -118,6 +124,8 @@ mod tests {
     fn the_number_after_the_phrase_comes_before_the_last_one() {
         let read = |text| answer_number(text, "La respuesta es").map(|number| number.to_string());
         assert_eq!(read("Son 3 y 4. La respuesta es $1,207. ¿Y 5?").as_deref(), Some("1207"));
+        // The phrase may be a word of the text as well.
+        assert_eq!(read("La respuesta es la suma: 3 y 4. La respuesta es **7**, no 8").as_deref(), Some("7"));
         assert_eq!(read("Son 3 y 4 000.").as_deref(), Some("4000"));
         assert_eq!(read("La respuesta es siete, no 8").as_deref(), Some("8"));
         assert_eq!(read("siete"), None);

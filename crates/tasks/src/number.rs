@@ -81,7 +81,8 @@ impl FromStr for Number {
 const ZEROS: [char; 17] =
     ['0', '٠', '۰', '०', '০', '੦', '૦', '୦', '௦', '౦', '೦', '൦', '๐', '໐', '༠', '၀', '０'];
 
-fn digit(c: char) -> Option<char> {
+/// The ASCII digit of the same value.
+pub(crate) fn digit(c: char) -> Option<char> {
     ZEROS.iter().find_map(|&zero| {
         let value = u32::from(c).checked_sub(u32::from(zero)).filter(|&value| value < 10)?;
         char::from_digit(value, 10)

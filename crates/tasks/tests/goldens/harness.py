@@ -1,11 +1,14 @@
 """Asks lm-evaluation-harness for prompts, filtered answers and scores of made-up rows, and prints them as JSON.
 
-    python harness.py > harness.json        # lm_eval 0.4.13
+    python harness.py > harness.json             # lm_eval 0.4.13
+    python harness.py $MAEC_DATA > real.json     # SHA-256 of all prompts of the real rows
 
-Rows, exemplars and outputs are inventions in the shape of the real ones. Exemplars are taken in order (`first_n`), since the harness
+Rows, exemplars and outputs of the first are inventions in the shape of the real ones. Exemplars are taken in order (`first_n`), since the harness
 shuffles them otherwise.
 """
 
+import csv
+import hashlib
 import json
 import random
 import sys
@@ -43,12 +46,17 @@ def config(path):
     return {**(config(path.parent / include) if include else {}), **text}
 
 
+def table(rows):
+    # With a fingerprint of its own, since computing one pickles all of pyarrow.
+    return datasets.Dataset(datasets.table.InMemoryTable.from_pylist(rows), fingerprint="made-up")
+
+
 def task(path, splits):
     settings = config(path)
     settings["fewshot_config"] = {"sampler": "first_n"}
     settings["fewshot_split"] = settings.get("fewshot_split", settings.get("training_split"))
     settings.pop("tag", None)
-    loaded = {split: datasets.Dataset.from_list(rows) for split, rows in splits.items()}
+    loaded = {split: table(rows) for split, rows in splits.items()}
     settings["custom_dataset"] = lambda **_: loaded
     return ConfigurableTask(config=settings), settings
 
@@ -138,6 +146,60 @@ def mmlu():
     }
 
 
-golden = {"harness": lm_eval.__version__, "mgsm": {c: mgsm(c) for c in LANGUAGES}, "gsm8k": gsm8k(), "mmlu": mmlu()}
-json.dump(golden, sys.stdout, ensure_ascii=False, indent=1)
-print()
+def lines(value, depth):
+    """JSON with a line for every entry of the outer `depth` levels."""
+    if depth == 0 or not isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        inner = [f"{json.dumps(key)}: {lines(item, depth - 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(inner) + "\n}"
+    return "[\n" + ",\n".join(lines(item, depth - 1) for item in value) + "\n]"
+
+
+def digest(made, docs, shots):
+    """Rows, and the hash of their prompts joined by NUL."""
+    joined = "\0".join(made.fewshot_context(doc, shots) for doc in docs)
+    return [len(docs), hashlib.sha256(joined.encode()).hexdigest()]
+
+
+def real_mgsm(data, code):
+    exemplars = json.loads((data / "mgsm/exemplars.json").read_text())["exemplars"][code]
+    empty = {"answer_number": None, "equation_solution": None}
+    shown = [{"question": exemplars[str(n)]["q"], "answer": exemplars[str(n)]["a"], **empty} for n in range(1, 9)]
+    rows = [line.split("\t") for line in (data / f"mgsm/mgsm_{code}.tsv").read_text().splitlines()]
+    docs = [{"question": question, "answer": None, **empty} for question, _ in rows]
+    made, _ = task(TASKS / "mgsm/native_cot" / f"mgsm_native_cot_{code}.yaml", {"train": shown, "test": docs})
+    return digest(made, docs, 8)
+
+
+def real_gsm8k(data):
+    read = lambda name: [json.loads(line) for line in (data / "gsm8k" / name).open()]
+    docs = read("test.jsonl")
+    made, _ = task(TASKS / "gsm8k/gsm8k.yaml", {"train": read("train_first2000.jsonl"), "test": docs})
+    return digest(made, docs, 5)
+
+
+def real_mmlu(data, subject):
+    def read(split):
+        with (data / f"mmlu_stem_en/{split}/{subject}_{split}.csv").open(newline="") as file:
+            rows = list(csv.reader(file))
+        return [{"question": q, "choices": choices, "answer": "ABCD".index(a)} for q, *choices, a in rows]
+
+    docs = read("test")
+    made, _ = task(TASKS / f"mmlu/default/mmlu_{subject}.yaml", {"dev": read("dev"), "test": docs})
+    return digest(made, docs, 5)
+
+
+if len(sys.argv) > 1:
+    data = Path(sys.argv[1])
+    science = [f"{level}_{field}" for level in ("college", "high_school") for field in ("biology", "chemistry", "physics")]
+    golden = {
+        "harness": lm_eval.__version__,
+        "mgsm": {code: real_mgsm(data, code) for code in ("bn", "en", "es", "te", "zh")},
+        "gsm8k": {"en": real_gsm8k(data)},
+        "mmlu": {subject: real_mmlu(data, subject) for subject in science},
+    }
+    print(lines(golden, 2))
+else:
+    golden = {"harness": lm_eval.__version__, "mgsm": {c: mgsm(c) for c in LANGUAGES}, "gsm8k": gsm8k(), "mmlu": mmlu()}
+    print(lines(golden, 4))
