@@ -5,8 +5,9 @@ use serde_json::Value;
 pub use tokenizers::Encoding;
 use tokenizers::{AddedToken, Tokenizer as Inner};
 
+use crate::check::Parts;
 use crate::error::line;
-use crate::{MAX_TOKENS, Outline, Tokenizer, TokenizerError, WordTokenizer, check};
+use crate::{MAX_TOKENS, Outline, Tokenizer, TokenizerError, WordTokenizer};
 
 /// The most bytes of text that are encoded at once.
 const MAX_TEXT: usize = 16 << 20;
@@ -46,11 +47,11 @@ impl HfTokenizer {
     }
 
     fn build(text: &str, outline: &Outline, config: Option<&str>) -> Result<Self, TokenizerError> {
-        check::parts(&outline.parts)?;
+        let parts = Parts::from_json(text)?;
         let mut inner: Inner = text.parse().map_err(|error| TokenizerError::Refused(line(&error)))?;
         inner.with_truncation(None).map_err(|error| TokenizerError::Refused(line(&error)))?;
         inner.with_padding(None);
-        for added in &outline.added {
+        for added in &parts.added_tokens {
             expect_id(&inner, &added.content, added.id)?;
         }
         for (id, token) in config.map(config_tokens).transpose()?.unwrap_or_default() {

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
+use crate::TokenizerError;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
-
-use crate::TokenizerError;
 
 /// The most bytes of a `tokenizer.json`; the largest known have half as many.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -14,33 +12,11 @@ pub const MAX_BYTES: usize = 64 << 20;
 /// The most tokens of a vocabulary, and above every id; the largest known has a quarter as many.
 pub const MAX_TOKENS: usize = 1 << 20;
 
-/// The parts of a `tokenizer.json`, its tokens only counted and checked.
+/// What a `tokenizer.json` is: its kind and how many tokens it has.
 #[derive(Debug)]
 pub struct Outline {
     kind: String,
     tokens: usize,
-    pub(crate) added: Vec<Added>,
-    #[cfg_attr(not(feature = "full"), expect(dead_code, reason = "checked before a tokenizer is built"))]
-    pub(crate) parts: Parts,
-}
-
-/// A token that stands outside the model's vocabulary, or is marked in it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Added {
-    pub(crate) id: u32,
-    pub(crate) content: String,
-}
-
-/// Everything but the vocabulary.
-#[derive(Debug)]
-#[cfg_attr(not(feature = "full"), expect(dead_code, reason = "checked before a tokenizer is built"))]
-pub(crate) struct Parts {
-    pub(crate) normalizer: Value,
-    pub(crate) pre_tokenizer: Value,
-    pub(crate) post_processor: Value,
-    pub(crate) decoder: Value,
-    pub(crate) dropout: Option<f32>,
-    pub(crate) max_input_chars_per_word: Option<u64>,
 }
 
 impl Outline {
@@ -64,19 +40,7 @@ impl Outline {
             tokens += usize::from(!std::mem::replace(place, true));
         }
         let guessed = if file.model.merges.is_some() { "BPE" } else { "WordPiece" };
-        Ok(Self {
-            kind: file.model.kind.unwrap_or_else(|| guessed.to_owned()),
-            tokens,
-            added: file.added_tokens,
-            parts: Parts {
-                normalizer: file.normalizer,
-                pre_tokenizer: file.pre_tokenizer,
-                post_processor: file.post_processor,
-                decoder: file.decoder,
-                dropout: file.model.dropout,
-                max_input_chars_per_word: file.model.max_input_chars_per_word,
-            },
-        })
+        Ok(Self { kind: file.model.kind.unwrap_or_else(|| guessed.to_owned()), tokens })
     }
 
     /// The model's kind: `BPE`, `Unigram`, `WordPiece`, `WordLevel`.
@@ -101,14 +65,6 @@ impl fmt::Display for Outline {
 struct File {
     model: Model,
     #[serde(default)]
-    normalizer: Value,
-    #[serde(default)]
-    pre_tokenizer: Value,
-    #[serde(default)]
-    post_processor: Value,
-    #[serde(default)]
-    decoder: Value,
-    #[serde(default)]
     added_tokens: Vec<Added>,
 }
 
@@ -118,8 +74,11 @@ struct Model {
     kind: Option<String>,
     vocab: Vocab,
     merges: Option<IgnoredAny>,
-    dropout: Option<f32>,
-    max_input_chars_per_word: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Added {
+    id: u32,
 }
 
 /// Either `{"token": id}` or `[["token", score]]`, whose ids are their places.

@@ -2,10 +2,10 @@
 
 mod charsmap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::TokenizerError;
-use crate::outline::Parts;
 
 /// How much longer normalizers and decoders may make a text by replacing; known ones stay below ten.
 const MAX_GROWTH: usize = 64;
@@ -13,26 +13,61 @@ const MAX_GROWTH: usize = 64;
 /// WordPiece looks up every piece of a word of at most so many characters.
 const MAX_WORD: u64 = 1000;
 
-/// Refuses what the library would panic or hang at.
-///
-/// # Errors
-/// Names the part.
-pub fn parts(parts: &Parts) -> Result<(), TokenizerError> {
-    if parts.dropout.is_some_and(|dropout| dropout != 0.0) {
-        return Err(unsupported("model.dropout", &Value::from(parts.dropout), "none"));
+/// Everything of a `tokenizer.json` but the vocabulary.
+#[derive(Deserialize)]
+pub struct Parts {
+    model: Model,
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    post_processor: Value,
+    #[serde(default)]
+    decoder: Value,
+    /// Tokens that stand outside the model's vocabulary, or are marked in it.
+    #[serde(default)]
+    pub added_tokens: Vec<Added>,
+}
+
+/// A token and the id that it must have.
+#[derive(Deserialize)]
+pub struct Added {
+    /// The id.
+    pub id: u32,
+    /// The token.
+    pub content: String,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    dropout: Option<f32>,
+    max_input_chars_per_word: Option<u64>,
+}
+
+impl Parts {
+    /// Reads them, and refuses what the library would panic or hang at.
+    ///
+    /// # Errors
+    /// Names the part.
+    pub fn from_json(text: &str) -> Result<Self, TokenizerError> {
+        let parts: Self = serde_json::from_str(text).map_err(TokenizerError::json)?;
+        if parts.model.dropout.is_some_and(|dropout| dropout != 0.0) {
+            return Err(unsupported("model.dropout", &Value::from(parts.model.dropout), "none"));
+        }
+        if let Some(length) = parts.model.max_input_chars_per_word.filter(|length| *length > MAX_WORD) {
+            return Err(unsupported(
+                "model.max_input_chars_per_word",
+                &Value::from(length),
+                "at most 1000 characters",
+            ));
+        }
+        growth("normalizer", "normalizers", &parts.normalizer)?;
+        growth("decoder", "decoders", &parts.decoder)?;
+        pre_tokenizer(&parts.pre_tokenizer)?;
+        post_processor(&parts.post_processor)?;
+        Ok(parts)
     }
-    if let Some(length) = parts.max_input_chars_per_word.filter(|length| *length > MAX_WORD) {
-        return Err(unsupported(
-            "model.max_input_chars_per_word",
-            &Value::from(length),
-            "at most 1000 characters",
-        ));
-    }
-    for (name, part) in [("normalizer", &parts.normalizer), ("decoder", &parts.decoder)] {
-        growth(name, part)?;
-    }
-    pre_tokenizer(&parts.pre_tokenizer)?;
-    post_processor(&parts.post_processor)
 }
 
 /// Steps of a part: itself, or those of a `Sequence` within `list`, all the way down.
@@ -46,10 +81,10 @@ fn steps<'a>(part: &'a Value, list: &str) -> Vec<&'a Value> {
 }
 
 /// What replaces text must not let it explode, and a table of replacements must be whole.
-fn growth(name: &'static str, part: &Value) -> Result<(), TokenizerError> {
+fn growth(name: &'static str, list: &str, part: &Value) -> Result<(), TokenizerError> {
     typed(name, part)?;
     let mut growth = 1_usize;
-    for step in steps(part, if name == "decoder" { "decoders" } else { "normalizers" }) {
+    for step in steps(part, list) {
         typed(name, step)?;
         let content = step["content"].as_str().map_or(0, str::len);
         growth = match step["type"].as_str() {
