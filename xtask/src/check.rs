@@ -25,6 +25,7 @@ pub fn all(browser: bool) -> Result<bool> {
     });
     checks.run("clippy for wasm", |_| {
         let words = ["clippy", "--target", WASM, "-p", "maec-studio", "-p", "maec-engine"];
+        let words = [&words[..], &["-p", "maec-tokenizer-web"]].concat();
         command(&words).args(["--features", "maec-engine/gpu", "--", "-D", "warnings"]).check()
     });
     checks.run("documentation", |_| {

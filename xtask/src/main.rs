@@ -19,7 +19,7 @@ struct Arguments {
 enum Command {
     /// Install the pinned wasm tools, and Chromium for the tests; what is already there is reused.
     Setup,
-    /// Build the page, its two engines and the demo pack into `dist/`.
+    /// Build the page, its two engines, the tokenizers and the demo pack into `dist/`.
     BuildWeb {
         /// Also the GPU engine with a wrong kernel that a browser test needs.
         #[arg(long)]

@@ -9,11 +9,12 @@ use crate::tools::WasmTools;
 use crate::{paths, setup, wasm_opt};
 
 /// The modules of the studio and how each is optimised: for size, and the CPU engine, which does arithmetic, for
-/// speed.
-pub const MODULES: [Module; 3] = [
+/// speed. The tokenizers are fetched only for a model that needs them.
+pub const MODULES: [Module; 4] = [
     Module { name: "maec-studio", what: "page", level: "-Oz", budget: 350_000 },
     Module { name: "engine-cpu", what: "CPU engine", level: "-O3", budget: 600_000 },
     Module { name: "engine-gpu", what: "GPU engine", level: "-Oz", budget: 2_500_000 },
+    Module { name: "tokenizer", what: "tokenizers", level: "-Oz", budget: 750_000 },
 ];
 
 /// One wasm module in `dist/`.
