@@ -123,11 +123,15 @@ impl Report {
         .collect()
     }
 
-    /// What a reader of the table must know besides: shortened prompts, questions that did not fit, answers cut off.
+    /// What a reader of the table must know besides: an unusual number of exemplars, shortened prompts, questions that did not fit, answers cut off.
     pub fn notes(&self) -> Vec<String> {
         let sum = |count: fn(&Row) -> usize| self.groups.iter().map(count).sum::<usize>();
         let (n, limit) = (sum(|row| row.n), self.settings.max_new_tokens);
         let mut notes = Vec::new();
+        let usual = self.settings.task.parse::<Kind>().map_or(0, Kind::default_shots);
+        if self.settings.shots != usual {
+            notes.push(format!("{} exemplars before each question; {usual} are usual", self.settings.shots));
+        }
         let (shortened, dropped) = (sum(|row| row.shortened), sum(|row| row.dropped));
         if shortened > 0 {
             notes.push(format!("{shortened} of {n} prompts went without {dropped} exemplars together, so that they fit the model"));

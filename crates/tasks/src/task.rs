@@ -77,12 +77,22 @@ impl Kind {
         }
     }
 
-    /// Exemplars before each question where nothing is said.
+    /// Exemplars before each question where there are some and nothing is said.
     pub const fn default_shots(self) -> usize {
         match self {
             Self::Mgsm => 8,
             Self::Gsm8k | Self::Mmlu => 5,
             Self::Text | Self::Jsonl => 0,
+        }
+    }
+
+    /// Whether `file` holds exemplars rather than rows to ask.
+    fn holds_exemplars(self, file: &Input) -> bool {
+        match self {
+            Self::Mgsm => file.is("json"),
+            Self::Gsm8k => file.stem().starts_with("train"),
+            Self::Mmlu => file.stem().ends_with("_dev"),
+            Self::Text | Self::Jsonl => false,
         }
     }
 
@@ -144,7 +154,7 @@ impl FromStr for Kind {
 /// What can be chosen about a benchmark; `None` is its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Exemplars before each question: 8 for `mgsm`, 5 for `gsm8k` and `mmlu`.
+    /// Exemplars before each question. By default [`Kind::default_shots`] where a file of exemplars is given, else none.
     pub shots: Option<usize>,
     /// Strings that end an answer: the harness's, or a line break for `jsonl`.
     pub until: Option<Vec<String>>,
@@ -173,7 +183,8 @@ impl Task {
     /// # Errors
     /// When a file is not of the task, a row can't be read, exemplars are missing, or there is nothing to ask.
     pub fn new(kind: Kind, files: &[Input], options: &Options) -> Result<Self, Error> {
-        let shots = options.shots.unwrap_or(kind.default_shots());
+        let worked = files.iter().any(|file| kind.holds_exemplars(file));
+        let shots = options.shots.unwrap_or(if worked { kind.default_shots() } else { 0 });
         let piece_bytes = options.piece_bytes.unwrap_or(8192);
         let until: Option<Arc<[String]>> = options.until.as_ref().map(|until| until.as_slice().into());
         let mut items = match kind {

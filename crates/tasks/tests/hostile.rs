@@ -78,7 +78,8 @@ fn mmlu_rows() {
     );
     refused(Kind::Mmlu, &[("physics.csv", "q,a,b,c,d,A")], "physics.csv: mmlu needs <subject>_test.csv");
     let files = [input(file, "q,a,b,c,d,A").unwrap()];
-    let error = Task::new(Kind::Mmlu, &files, &Options::default()).unwrap_err();
+    assert!(Task::new(Kind::Mmlu, &files, &Options::default()).is_ok());
+    let error = Task::new(Kind::Mmlu, &files, &Options { shots: Some(5), ..Options::default() }).unwrap_err();
     assert!(matches!(&error, Error::Exemplars { shots: 5, found: 0, .. }), "{error}");
 }
 

@@ -18,7 +18,7 @@ struct Row {
 
 pub(super) fn items(files: &[Input], shots: usize) -> Result<Vec<Item>, Error> {
     let (train, test): (Vec<&Input>, Vec<&Input>) =
-        files.iter().partition(|file| file.stem().starts_with("train"));
+        files.iter().partition(|file| Kind::Gsm8k.holds_exemplars(file));
     let mut exemplars = Vec::new();
     for (_, row) in train.into_iter().flat_map(rows).take(shots).collect::<Result<Vec<_>, _>>()? {
         exemplars.push(format!("{} {}\n\n", question(&row), row.answer));

@@ -80,10 +80,11 @@ struct Exemplar {
 }
 
 pub(super) fn items(files: &[Input], shots: usize) -> Result<Vec<Item>, Error> {
-    let exemplars = files.iter().find(|file| file.is("json"));
+    let holds_exemplars = |file: &&Input| Kind::Mgsm.holds_exemplars(file);
+    let exemplars = files.iter().find(holds_exemplars);
     let exemplars = exemplars.map(|file| file.json::<Exemplars>(1, file.text())).transpose()?;
     let mut items = Vec::new();
-    for file in files.iter().filter(|file| !file.is("json")) {
+    for file in files.iter().filter(|file| !holds_exemplars(file)) {
         let code = file.language().or_else(|| file.stem().strip_prefix("mgsm_"));
         let language = language(code.ok_or_else(|| Error::NoLanguage { file: file.name().into() })?)?;
         let own = exemplars.as_ref().and_then(|all| all.exemplars.get(language.code));
