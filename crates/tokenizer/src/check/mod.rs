@@ -1,10 +1,12 @@
 //! The parts of a `tokenizer.json` that a file could use to stop the library, refused beforehand.
 
 mod charsmap;
+mod longest;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::longest::Longest;
 use crate::TokenizerError;
 
 /// How much longer normalizers and decoders may make a text by replacing; known ones stay below ten.
@@ -43,6 +45,31 @@ pub struct Added {
 struct Model {
     dropout: Option<f32>,
     max_input_chars_per_word: Option<u64>,
+    continuing_subword_prefix: Option<String>,
+    #[serde(default)]
+    vocab: Longest,
+    merges: Option<Longest>,
+}
+
+impl Model {
+    fn check(&self) -> Result<(), TokenizerError> {
+        if self.dropout.is_some_and(|dropout| dropout != 0.0) {
+            return Err(unsupported("model.dropout", &Value::from(self.dropout), "none"));
+        }
+        if let Some(length) = self.max_input_chars_per_word.filter(|length| *length > MAX_WORD) {
+            let length = Value::from(length);
+            return Err(unsupported("model.max_input_chars_per_word", &length, "at most 1000 characters"));
+        }
+        let Some(merges) = &self.merges else { return Ok(()) };
+        if let Some(prefix) = self.continuing_subword_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
+            return Err(unsupported("model.continuing_subword_prefix", &Value::from(prefix), "none for BPE"));
+        }
+        if merges.bytes > self.vocab.bytes {
+            let found = Value::from(format!("{} bytes", merges.bytes));
+            return Err(unsupported("model.merges", &found, "merges into tokens of the vocabulary"));
+        }
+        Ok(())
+    }
 }
 
 impl Parts {
@@ -52,16 +79,7 @@ impl Parts {
     /// Names the part.
     pub fn from_json(text: &str) -> Result<Self, TokenizerError> {
         let parts: Self = serde_json::from_str(text).map_err(TokenizerError::json)?;
-        if parts.model.dropout.is_some_and(|dropout| dropout != 0.0) {
-            return Err(unsupported("model.dropout", &Value::from(parts.model.dropout), "none"));
-        }
-        if let Some(length) = parts.model.max_input_chars_per_word.filter(|length| *length > MAX_WORD) {
-            return Err(unsupported(
-                "model.max_input_chars_per_word",
-                &Value::from(length),
-                "at most 1000 characters",
-            ));
-        }
+        parts.model.check()?;
         growth("normalizer", "normalizers", &parts.normalizer)?;
         growth("decoder", "decoders", &parts.decoder)?;
         pre_tokenizer(&parts.pre_tokenizer)?;
@@ -80,22 +98,29 @@ fn steps<'a>(part: &'a Value, list: &str) -> Vec<&'a Value> {
     }
 }
 
-/// What replaces text must not let it explode, and a table of replacements must be whole.
+/// Normalizers and decoders: what replaces text must not let it explode.
 fn growth(name: &'static str, list: &str, part: &Value) -> Result<(), TokenizerError> {
     typed(name, part)?;
     let mut growth = 1_usize;
     for step in steps(part, list) {
         typed(name, step)?;
-        let content = step["content"].as_str().map_or(0, str::len);
-        growth = match step["type"].as_str() {
-            Some("Replace") => growth.saturating_mul(content.max(1)),
-            Some("Precompiled") if !step["precompiled_charsmap"].as_str().is_some_and(charsmap::is_sound) => {
-                return Err(unsupported(name, step, "a whole table of replacements"));
+        let refuse = |expected| Err(unsupported(name, step, expected));
+        match step["type"].as_str() {
+            Some("Replace") => {
+                growth = growth.saturating_mul(step["content"].as_str().map_or(1, str::len).max(1));
+                if growth > MAX_GROWTH {
+                    return refuse("replacements that keep a text's length within 64 times");
+                }
             }
-            _ => growth,
-        };
-        if growth > MAX_GROWTH {
-            return Err(unsupported(name, step, "replacements that keep a text's length within 64 times"));
+            Some("Precompiled") if !step["precompiled_charsmap"].as_str().is_some_and(charsmap::is_sound) => {
+                return refuse("a whole table of replacements");
+            }
+            // The library takes the last of no tokens here, and cuts beyond the start of a token there.
+            Some("BPEDecoder") => return refuse("a decoder without word suffixes"),
+            Some("Strip") if name == "decoder" && step["stop"] != 0 => {
+                return refuse("one that strips at the start alone");
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -153,6 +178,6 @@ fn typed(name: &'static str, part: &Value) -> Result<(), TokenizerError> {
 }
 
 fn unsupported(part: &'static str, value: &Value, expected: &'static str) -> TokenizerError {
-    let found = value["type"].as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let found = value["type"].as_str().or(value.as_str()).map_or_else(|| value.to_string(), str::to_owned);
     TokenizerError::Unsupported { part, found: found.chars().take(80).collect(), expected }
 }
