@@ -149,6 +149,9 @@ impl Address {
     /// Where a `Location` header found at this address leads.
     pub fn join(&self, location: &str) -> Result<Self, &'static str> {
         let location = location.split('#').next().unwrap_or_default();
+        if location.is_empty() {
+            return Err("it is empty");
+        }
         let scheme = if self.https { "https" } else { "http" };
         if let Some(rest) = location.strip_prefix("//") {
             return Self::parse(&format!("{scheme}://{rest}"));

@@ -17,9 +17,6 @@ use crate::{
 /// The public hub.
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
-/// Where the store keeps a listing: no file of a model begins with a dot.
-const LISTING: &str = ".listing";
-
 /// Fetches models over a transport into a store.
 #[derive(Debug)]
 pub struct Hub<T, S: Store, C> {
@@ -104,9 +101,14 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
         Ok((Remote::Hub { id: id.into(), revision: Some(listing.commit) }, folder, files))
     }
 
+    /// The store's file for a commit's listing, kept in its journal.
+    async fn open_listing(&self, id: &str, commit: &str) -> Result<S::File, crate::StoreError> {
+        self.store.open(&format!("models/{id}"), &format!("{commit}.listing")).await
+    }
+
     /// A commit never changes, so its listing is kept: what was fetched whole opens without a network.
     async fn kept_listing(&self, id: &str, commit: &str) -> Result<Option<Listing>, Error> {
-        let file = match self.store.open(&repository_folder(id, commit), LISTING).await {
+        let file = match self.open_listing(id, commit).await {
             // Another tab may just be opening the same model.
             Err(crate::StoreError::Busy { .. }) => return Ok(None),
             file => file?,
@@ -127,7 +129,7 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
             let reason = "it is for another commit than was asked for".into();
             return Err(Error::BadListing { what: remote.title(), reason });
         }
-        match self.store.open(&repository_folder(id, &listing.commit), LISTING).await {
+        match self.open_listing(id, &listing.commit).await {
             Ok(file) if file.journal()? != json => {
                 file.clear()?;
                 file.append(&json)?;

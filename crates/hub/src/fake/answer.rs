@@ -119,8 +119,9 @@ fn send(
         _ => body.len(),
     };
     for chunk in body[..stop].chunks(64 << 10) {
-        stream.write_all(chunk)?;
+        // Counted first: a client that has a byte finds it counted.
         shared.served.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        stream.write_all(chunk)?;
     }
     if matches!(fault, Some(Fault::StallAfter(_))) {
         while !shared.stop.load(Ordering::Relaxed) {
