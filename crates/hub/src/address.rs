@@ -103,6 +103,14 @@ impl Address {
         &self.authority[..end.unwrap_or(self.authority.len())]
     }
 
+    /// The host and its port, as a folder's name.
+    pub(crate) fn folder_name(&self) -> String {
+        self.authority
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' })
+            .collect()
+    }
+
     /// Whether the host is this computer.
     pub fn is_loopback(&self) -> bool {
         let host = self.host();

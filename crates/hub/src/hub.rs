@@ -87,7 +87,7 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
             },
             None => self.fetch_listing(id, remote).await?,
         };
-        let folder = repository_folder(id, &listing.commit);
+        let folder = format!("{}/{}", self.repository_folder(id), listing.commit);
         let repository = self.endpoint.with_parts(id.split('/'));
         let file = |(path, entry): (String, crate::listing::Entry)| NewFile {
             address: repository.with_parts(["resolve", &listing.commit].into_iter().chain(path.split('/'))),
@@ -101,9 +101,14 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
         Ok((Remote::Hub { id: id.into(), revision: Some(listing.commit) }, folder, files))
     }
 
+    /// Where the store keeps a repository's commits. Another hub may have another repository of the same name.
+    fn repository_folder(&self, id: &str) -> String {
+        format!("models/{}/{id}", self.endpoint.folder_name())
+    }
+
     /// The store's file for a commit's listing, kept in its journal.
     async fn open_listing(&self, id: &str, commit: &str) -> Result<S::File, crate::StoreError> {
-        self.store.open(&format!("models/{id}"), &format!("{commit}.listing")).await
+        self.store.open(&self.repository_folder(id), &format!("{commit}.listing")).await
     }
 
     /// A commit never changes, so its listing is kept: what was fetched whole opens without a network.
@@ -187,11 +192,6 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
         }
         Ok(amount)
     }
-}
-
-/// Where the store keeps a repository's files.
-fn repository_folder(id: &str, commit: &str) -> String {
-    format!("models/{id}/{commit}")
 }
 
 /// Where the store keeps what came from an address.

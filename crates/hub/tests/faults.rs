@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use common::*;
 use maec_hub::fake::{FakeHub, Fault};
-use maec_hub::{BLOCK_BYTES, Error, MemoryStore};
+use maec_hub::native::UreqTransport;
+use maec_hub::{Address, BLOCK_BYTES, Error, Hub, MemoryStore, Retry};
 
 /// Makes requests for the weights go wrong and fetches them; they must arrive in spite of that.
 #[track_caller]
@@ -213,9 +214,11 @@ fn hostile_listings() {
 
 #[test]
 fn nobody_there() {
-    let fake = FakeHub::start().expect("a free port");
-    let (hub, _) = client(&fake, MemoryStore::default());
-    drop(fake);
+    // No server has port 1.
+    let endpoint = Address::parse("http://127.0.0.1:1").expect("an address");
+    let transport = UreqTransport::new(endpoint.clone(), None).expect("this computer");
+    let retry = Retry { tries: 4, ..Retry::default() };
+    let hub = Hub::new(transport, MemoryStore::default(), TestClock::default(), endpoint).with_retry(retry);
     let error = block_on(hub.open(&remote(MODEL))).expect_err("nobody answers");
     assert!(matches!(error, Error::Unreachable { tries: 4, .. }), "{error}");
     check_message(&error, MODEL);

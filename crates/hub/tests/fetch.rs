@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use common::*;
 use maec_checkpoint::FileSet;
+use maec_hub::fake::{FakeHub, Fault};
 use maec_hub::native::{NativeHub, Settings};
 use maec_hub::{BLOCK_BYTES, Error, MemoryStore, Phase, model_files};
 
@@ -62,30 +63,27 @@ fn a_fetch_brings_every_byte_once_and_says_how_far_it_is() {
 
 #[test]
 fn what_was_fetched_whole_opens_without_the_hub() {
-    let (folder, store) = disk();
-    let fake = FakeHubWithModel::start();
-    let (hub, _) = client(&fake.0, store.clone());
-    fetch(&hub).expect("a fetch");
-    let commit = fake.1.clone();
-    let endpoint = fake.0.endpoint();
-    let gone = fake.0.url();
-    drop((hub, fake));
-    assert!(std::net::TcpStream::connect(gone.trim_start_matches("http://")).is_err(), "the hub is gone");
-    let hub = NativeHub::with_settings(Settings { endpoint, token: None, store }).expect("settings");
+    let (_folder, store) = disk();
+    let FakeHubWithModel(fake, commit) = FakeHubWithModel::start();
+    fetch(&client(&fake, store.clone()).0).expect("a fetch");
+    let requests = fake.seen().len();
+    fake.fault("/", Fault::Status(500), u32::MAX);
+    let hub = NativeHub::with_settings(Settings { endpoint: fake.endpoint(), token: None, store })
+        .expect("settings");
     let files = hub.open_blocking(&remote(&format!("{MODEL}@{commit}"))).expect("its listing is kept");
     assert_eq!(read(&files, WEIGHTS), None, "the store was not asked yet");
     let amount = block_on(hub.amount(&files, &[WEIGHTS])).expect("a store");
     assert_eq!(amount.to_fetch(), 0);
     assert_eq!(read(&files, WEIGHTS).expect("all"), model()[3].1);
-    drop(folder);
+    assert_eq!(fake.seen().len(), requests);
 }
 
 /// A hub with the tiny model, and its commit.
-struct FakeHubWithModel(maec_hub::fake::FakeHub, String);
+struct FakeHubWithModel(FakeHub, String);
 
 impl FakeHubWithModel {
     fn start() -> Self {
-        let fake = maec_hub::fake::FakeHub::start().expect("a free port");
+        let fake = FakeHub::start().expect("a free port");
         let commit = fake.repository(MODEL, model());
         Self(fake, commit)
     }
@@ -128,7 +126,7 @@ fn a_new_commit_is_another_model() {
 
 #[test]
 fn empty_files_need_no_request() {
-    let fake = maec_hub::fake::FakeHub::start().expect("a free port");
+    let fake = FakeHub::start().expect("a free port");
     fake.repository("org/empty", &[("empty.json", Vec::new())]);
     let (hub, _) = client(&fake, MemoryStore::default());
     let files = block_on(hub.open(&remote("org/empty"))).expect("a model");

@@ -76,8 +76,9 @@ fn a_fetch_dropped_half_way_goes_on_where_it_was() {
 }
 
 /// The journal of the weights.
-fn journal(folder: &std::path::Path, commit: &str) -> std::path::PathBuf {
-    folder.join(format!("models/{MODEL}/{commit}/.{WEIGHTS}.blocks"))
+fn journal(folder: &std::path::Path, fake: &FakeHub, commit: &str) -> std::path::PathBuf {
+    let host = fake.url().trim_start_matches("http://").replace(':', "_");
+    folder.join(format!("models/{host}/{MODEL}/{commit}/.{WEIGHTS}.blocks"))
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn a_torn_journal_or_block_costs_what_it_names() {
         block_on(hub.fetch(&files, &[WEIGHTS], |progress| stop(progress.done))).expect_err("stopped");
     };
     stopped(&store, 5);
-    let path = journal(folder.path(), &commit);
+    let path = journal(folder.path(), &fake, &commit);
     let lines = fs::read(&path).expect("a journal");
     fs::write(&path, &lines[..lines.len() - 3]).expect("torn");
     let part = path.with_file_name(format!(".{WEIGHTS}.part"));
@@ -117,7 +118,7 @@ fn an_unfinished_file_has_no_name_of_its_own() {
     fake.fault(WEIGHTS, Fault::WrongByte, 1);
     let (hub, _) = client(&fake, store);
     fetch(&hub).expect_err("a wrong hash");
-    let path = journal(folder.path(), &commit).with_file_name(WEIGHTS);
+    let path = journal(folder.path(), &fake, &commit).with_file_name(WEIGHTS);
     assert!(!path.exists(), "nothing corrupt is kept");
     fetch(&hub).expect("the next try");
     assert_eq!(fs::read(path).expect("a file"), model()[3].1);
@@ -131,7 +132,7 @@ fn a_rename_that_a_kill_prevented_is_made_up_for() {
     let (hub, _) = client(&fake, store.clone());
     fetch(&hub).expect("a fetch");
     drop(hub);
-    let path = journal(folder.path(), &commit).with_file_name(WEIGHTS);
+    let path = journal(folder.path(), &fake, &commit).with_file_name(WEIGHTS);
     fs::rename(&path, path.with_file_name(format!(".{WEIGHTS}.part"))).expect("as before the rename");
     let before = fake.bytes_served();
     let (hub, _) = client(&fake, store);

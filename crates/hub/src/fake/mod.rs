@@ -57,6 +57,7 @@ pub enum Fault {
 pub struct FakeHub {
     at: SocketAddr,
     shared: Arc<Shared>,
+    server: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -95,17 +96,17 @@ impl FakeHub {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let at = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
-        let server = Arc::clone(&shared);
-        thread::spawn(move || {
+        let state = Arc::clone(&shared);
+        let server = thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                if server.stop.load(Ordering::Relaxed) {
+                if state.stop.load(Ordering::Relaxed) {
                     return;
                 }
-                let server = Arc::clone(&server);
-                thread::spawn(move || answer::serve(stream, &server));
+                let state = Arc::clone(&state);
+                thread::spawn(move || answer::serve(stream, &state));
             }
         });
-        Ok(Self { at, shared })
+        Ok(Self { at, shared, server: Some(server) })
     }
 
     /// Its address, without a slash at the end: the value of `HF_ENDPOINT`.
@@ -167,7 +168,9 @@ impl Drop for FakeHub {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         // Wakes the thread that waits for connections.
-        let _ = TcpStream::connect(self.at);
+        if let (Ok(_), Some(server)) = (TcpStream::connect(self.at), self.server.take()) {
+            let _ = server.join();
+        }
     }
 }
 
