@@ -152,12 +152,17 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
         files: &RemoteFiles<S::File>,
         mut read: impl FnMut() -> Result<R, ReadError>,
     ) -> Result<R, Error> {
+        let mut last = None;
         loop {
             let (name, offset, len) = match read() {
                 Err(ReadError::NotFetched { name, offset, len }) => (name, offset, len),
                 found => return Ok(found?),
             };
-            let Some(file) = files.titled(&name) else {
+            // What is missed although it was fetched belongs to other files than these.
+            let missed = Some((name.clone(), offset, len));
+            let file = files.titled(&name).filter(|_| missed != last);
+            last = missed;
+            let Some(file) = file else {
                 return Err(ReadError::NotFetched { name, offset, len }.into());
             };
             let range = offset..offset.saturating_add(len);

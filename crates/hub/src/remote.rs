@@ -40,7 +40,8 @@ impl Remote {
         })
     }
 
-    /// Whether a text is meant as a name of this kind and not as a path: it has a scheme or is `org/name` with a good spelling.
+    /// Whether a text can be a name of this kind: it has a scheme or is `org/name` in a good spelling. A relative path may be
+    /// spelt so, too: what exists on the disk is asked for first.
     pub fn is_one(text: &str) -> bool {
         text.contains("://") || Self::parse(text).is_ok()
     }

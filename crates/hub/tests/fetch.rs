@@ -8,7 +8,7 @@ use common::*;
 use maec_checkpoint::FileSet;
 use maec_hub::fake::{FakeHub, Fault};
 use maec_hub::native::{NativeHub, Settings};
-use maec_hub::{BLOCK_BYTES, Error, MemoryStore, Phase, model_files};
+use maec_hub::{BLOCK_BYTES, Error, MemoryStore, Phase, RemoteFiles, Store, model_files};
 
 #[test]
 fn a_name_is_pinned_to_its_commit() {
@@ -145,4 +145,23 @@ fn two_openings_share_their_files() {
     let second = block_on(hub.open(&remote(MODEL))).expect("a model");
     look(&hub, &first).expect("a model folder");
     assert_eq!(readable(&second, WEIGHTS), BLOCK_BYTES);
+}
+
+#[test]
+fn looking_at_other_files_ends() {
+    let (_fake, _, hub, _) = tiny();
+    let (_other_fake, _, other, _) = tiny();
+    let files = block_on(hub.open(&remote(MODEL))).expect("a model");
+    let others = block_on(other.open(&remote(MODEL))).expect("a model");
+    let error = look_into(&hub, &files, &others).expect_err("never there");
+    assert!(matches!(error, Error::Checkpoint(maec_checkpoint::Error::NotFetched { .. })), "{error}");
+}
+
+/// Fetches from one set what reading another misses.
+fn look_into(
+    hub: &TestHub<MemoryStore>,
+    files: &RemoteFiles<<MemoryStore as Store>::File>,
+    read: &RemoteFiles<<MemoryStore as Store>::File>,
+) -> Result<(), Error> {
+    block_on(hub.look(files, || read.open(WEIGHTS)?.read_at(0, &mut [0; 8])))
 }

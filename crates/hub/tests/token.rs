@@ -18,7 +18,6 @@ fn it_does_not_follow_a_redirect_to_another_host() {
     let other = FakeHub::start().expect("a free port");
     let blob = other.file("/blob", model()[3].1.clone());
     fake.fault(WEIGHTS, Fault::Redirect(blob), u32::MAX);
-    // Back again to the hub, from the other host: a redirect that the other host chose.
     other.fault("/blob", Fault::CutAfter(1 << 20), 1);
     let (hub, _) = client(&fake, store);
     let files = fetch(&hub).expect("a fetch");
@@ -32,6 +31,22 @@ fn it_does_not_follow_a_redirect_to_another_host() {
     let shown = format!("{hub:?} {files:?} {}", files.remote());
     assert!(!shown.contains(TOKEN) && shown.contains("***"), "{shown}");
     assert!(fake.seen().iter().chain(&other.seen()).all(|seen| !seen.path.contains(TOKEN)));
+}
+
+#[test]
+fn it_does_not_come_back_with_a_redirect_of_another_host() {
+    let (_folder, store) = disk();
+    let fake = FakeHub::start().expect("a free port");
+    fake.repository(MODEL, model());
+    let other = FakeHub::start().expect("a free port");
+    let back = fake.file("/chosen-by-another", model()[3].1.clone());
+    other.fault("/away", Fault::Redirect(back), u32::MAX);
+    fake.fault(WEIGHTS, Fault::Redirect(format!("{}/away", other.url())), u32::MAX);
+    fetch(&client(&fake, store).0).expect("a fetch");
+    let (chosen, own): (Vec<_>, Vec<_>) =
+        fake.seen().into_iter().partition(|seen| seen.path == "/chosen-by-another");
+    assert!(!chosen.is_empty() && chosen.iter().all(|seen| seen.authorization.is_none()));
+    assert!(own.iter().all(|seen| seen.authorization.is_some()));
 }
 
 /// Whether any file below a folder has a text in it or in its name.

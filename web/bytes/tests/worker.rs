@@ -154,8 +154,9 @@ async fn fetch_answers_with_its_body_in_chunks() {
 
 /// A client of the fake hub with what it keeps below a folder; the build names the hub.
 fn fake(folder: &OpfsStore) -> Hub<FetchTransport, TabStore, TabClock> {
-    let endpoint = option_env!("MAEC_FAKE_HUB")
-        .expect("MAEC_FAKE_HUB names what `--example fake_hub` of maec-hub prints");
+    let Some(endpoint) = option_env!("MAEC_FAKE_HUB") else {
+        panic!("MAEC_FAKE_HUB names what `--example fake_hub` of maec-hub prints");
+    };
     let endpoint = Address::parse(endpoint).expect("an address");
     let transport = FetchTransport::default().with_stall_timeout(Duration::from_secs(1));
     let retry = Retry { first_wait: Duration::from_millis(10), ..Retry::default() };

@@ -44,12 +44,15 @@ impl UreqTransport {
 
     fn request(&self, get: &Get<'_>) -> Result<Answer<UreqBody>, TransportError> {
         let mut at = get.address.clone();
+        // Once a redirect has left the hub, nothing that follows is the hub's own word, even where it leads back.
+        let mut at_hub = true;
         for _ in 0..=MAX_REDIRECTS {
             let mut request = self.agent.get(at.to_string()).header("accept-encoding", "identity");
             if let Some(range) = get.range_header() {
                 request = request.header("range", range);
             }
-            if let Some(token) = self.token.as_ref().filter(|_| at.same_origin(&self.endpoint)) {
+            at_hub &= at.same_origin(&self.endpoint);
+            if let Some(token) = self.token.as_ref().filter(|_| at_hub) {
                 request = request.header("authorization", token.header());
             }
             let response = request.call().map_err(|e| error(&e, self.stall))?;
