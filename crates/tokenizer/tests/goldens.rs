@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use maec_tokenizer::{Encoding, HfTokenizer, TextStream, Tokenizer, open};
+use proptest::prelude::*;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -85,6 +86,16 @@ fn compare(folder: &Path) {
     }
 }
 
+/// Any ids at all, half characters and special tokens among them, make the same text in pieces as at once.
+fn stream_any_ids(folder: &Path) {
+    let json = fs::read_to_string(folder.join("tokenizer.json")).expect("the golden is there");
+    let tokenizer = open(&json, None).expect("the tokenizer opens");
+    let ids = prop::collection::vec(0..tokenizer.vocab_size() as u32 + 2, 0..40);
+    proptest!(|(ids in ids)| {
+        prop_assert_eq!(streamed(&*tokenizer, &ids), tokenizer.decode(&ids).unwrap());
+    });
+}
+
 fn streamed(tokenizer: &dyn Tokenizer, ids: &[u32]) -> String {
     let mut stream = TextStream::new(tokenizer);
     let mut text = String::new();
@@ -97,11 +108,13 @@ fn streamed(tokenizer: &dyn Tokenizer, ids: &[u32]) -> String {
 #[test]
 fn smollm2() {
     compare(&committed().join("bpe_smollm2"));
+    stream_any_ids(&committed().join("bpe_smollm2"));
 }
 
 #[test]
 fn gemma() {
     compare(&committed().join("bpe_gemma"));
+    stream_any_ids(&committed().join("bpe_gemma"));
 }
 
 /// Needs the full set of outside references.
@@ -111,5 +124,6 @@ fn all_families() {
     let fixtures = env::var_os("MAEC_FIXTURES").expect("MAEC_FIXTURES names the full set");
     for name in ["bpe_gemma", "bpe_llama3", "bpe_qwen2", "bpe_smollm2", "unigram_xlmr", "wordpiece_mbert"] {
         compare(&Path::new(&fixtures).join("tokenizers").join(name));
+        stream_any_ids(&Path::new(&fixtures).join("tokenizers").join(name));
     }
 }

@@ -19,7 +19,7 @@ fn golden(name: &str) -> Value {
 /// A small BPE tokenizer whose parts are added to.
 fn small() -> Value {
     json!({
-        "version": "1.0",
+        "version": "1.0", "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
         "added_tokens": [{"id": 5, "content": "<s>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}],
         "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, " ": 3, "?": 4}, "merges": [["a", "b"]], "unk_token": "?"},
     })

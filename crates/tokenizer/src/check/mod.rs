@@ -2,15 +2,13 @@
 
 mod charsmap;
 mod longest;
+mod text;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::longest::Longest;
 use crate::TokenizerError;
-
-/// How much longer normalizers and decoders may make a text by replacing; known ones stay below ten.
-const MAX_GROWTH: usize = 64;
 
 /// WordPiece looks up every piece of a word of at most so many characters.
 const MAX_WORD: u64 = 1000;
@@ -80,8 +78,8 @@ impl Parts {
     pub fn from_json(text: &str) -> Result<Self, TokenizerError> {
         let parts: Self = serde_json::from_str(text).map_err(TokenizerError::json)?;
         parts.model.check()?;
-        growth("normalizer", "normalizers", &parts.normalizer)?;
-        growth("decoder", "decoders", &parts.decoder)?;
+        text::steps_are_safe("normalizer", steps(&parts.normalizer, "normalizers"))?;
+        text::steps_are_safe("decoder", steps(&parts.decoder, "decoders"))?;
         pre_tokenizer(&parts.pre_tokenizer)?;
         post_processor(&parts.post_processor)?;
         Ok(parts)
@@ -96,34 +94,6 @@ fn steps<'a>(part: &'a Value, list: &str) -> Vec<&'a Value> {
         }
         _ => vec![part],
     }
-}
-
-/// Normalizers and decoders: what replaces text must not let it explode.
-fn growth(name: &'static str, list: &str, part: &Value) -> Result<(), TokenizerError> {
-    typed(name, part)?;
-    let mut growth = 1_usize;
-    for step in steps(part, list) {
-        typed(name, step)?;
-        let refuse = |expected| Err(unsupported(name, step, expected));
-        match step["type"].as_str() {
-            Some("Replace") => {
-                growth = growth.saturating_mul(step["content"].as_str().map_or(1, str::len).max(1));
-                if growth > MAX_GROWTH {
-                    return refuse("replacements that keep a text's length within 64 times");
-                }
-            }
-            Some("Precompiled") if !step["precompiled_charsmap"].as_str().is_some_and(charsmap::is_sound) => {
-                return refuse("a whole table of replacements");
-            }
-            // The library takes the last of no tokens here, and cuts beyond the start of a token there.
-            Some("BPEDecoder") => return refuse("a decoder without word suffixes"),
-            Some("Strip") if name == "decoder" && step["stop"] != 0 => {
-                return refuse("one that strips at the start alone");
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn pre_tokenizer(part: &Value) -> Result<(), TokenizerError> {
@@ -162,7 +132,7 @@ fn template(step: &Value, which: &str, texts: &[&str]) -> Result<(), TokenizerEr
         return Err(unsupported("post_processor", step, "a template that names each text once"));
     }
     for token in pieces.iter().filter_map(|piece| piece["SpecialToken"]["id"].as_str()) {
-        if step["special_tokens"].get(token).is_none() {
+        if step["special_tokens"][token]["id"] != token {
             return Err(TokenizerError::MissingToken(token.to_owned()));
         }
     }
