@@ -3,8 +3,6 @@
 //! A WebGPU shader that fails can give stale or zero values without a word, so nothing is computed on a GPU before
 //! each kernel has agreed with the CPU device.
 
-use std::sync::Arc;
-
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use maec_merge::device::{merge_on_device, task_vector_on_device};
 use maec_model::kernels::{self, Angles, Attending, Shape};
@@ -25,7 +23,7 @@ const LOGITS: f64 = 1e-3;
 /// One kernel: its name, its tolerance, and a computation on random data.
 struct Kernel(&'static str, f64, fn(&Device) -> Tensor<1>);
 
-const KERNELS: [Kernel; 14] = [
+const KERNELS: [Kernel; 15] = [
     Kernel("matmul", LOOSE, |device| {
         kernels::linear(matrix(1, 96, 64, device), matrix(2, 80, 64, device)).flatten(0, 1)
     }),
@@ -59,7 +57,8 @@ const KERNELS: [Kernel; 14] = [
         kernels::gated(matrix(15, 9, 96, device), matrix(16, 9, 96, device), Activation::Silu).flatten(0, 1)
     }),
     Kernel("geglu", LOOSE, |device| {
-        kernels::gated(matrix(15, 9, 96, device), matrix(16, 9, 96, device), Activation::GeluTanh).flatten(0, 1)
+        kernels::gated(matrix(15, 9, 96, device), matrix(16, 9, 96, device), Activation::GeluTanh)
+            .flatten(0, 1)
     }),
     Kernel("cross_entropy", LOOSE, |device| kernels::cross_entropy(matrix(17, 23, 50, device), &ids(23, 50))),
     Kernel("decoder", LOOSE, decoder),

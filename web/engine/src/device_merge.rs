@@ -139,7 +139,8 @@ pub(crate) async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, Failure> {
     data.try_to_vec::<f32>().map_err(|error| Failure::Device(error.to_string()))
 }
 
-fn stored_dtype(recipe: &Recipe, base: Dtype) -> Dtype {
+/// The dtype that a tensor of the base has after the merge.
+pub(crate) fn stored_dtype(recipe: &Recipe, base: Dtype) -> Dtype {
     match recipe.out_dtype {
         None => base,
         Some(OutDtype::Float32) => Dtype::F32,

@@ -4,13 +4,17 @@ use maec_protocol::{FromEngine, Reply, Request, RequestId, ToEngine};
 
 use crate::bench::Bench;
 use crate::job::Job;
+#[cfg(feature = "own")]
+use crate::own::Own;
 use crate::{Failure, Host, Started};
 
-/// The engine: a host, its device, and the pack on the bench.
+/// The engine: a host, its device, the pack on the bench, and the models that people brought.
 pub struct Engine<H> {
     host: H,
     started: Option<Started>,
     bench: Option<Bench>,
+    #[cfg(feature = "own")]
+    own: Own,
 }
 
 /// A reply and the files that come with it.
@@ -19,7 +23,13 @@ type Answer = Result<(Reply, Vec<Vec<u8>>), Failure>;
 impl<H: Host> Engine<H> {
     /// An engine that has not started.
     pub fn new(host: H) -> Self {
-        Self { host, started: None, bench: None }
+        Self {
+            host,
+            started: None,
+            bench: None,
+            #[cfg(feature = "own")]
+            own: Own::default(),
+        }
     }
 
     /// Answers one request: any number of progress messages and tokens, then exactly one other reply — unless the
@@ -72,6 +82,17 @@ impl<H: Host> Engine<H> {
                 plain(Reply::PackOpened { pack })
             }
             Request::Cancel { .. } => Err(Failure::Cancelled),
+            Request::Look { .. }
+            | Request::Weigh { .. }
+            | Request::Load { .. }
+            | Request::GenerateOwn { .. }
+            | Request::EvaluateOwn { .. } => {
+                let started = self.started.as_ref().ok_or_else(not_started)?;
+                #[cfg(feature = "own")]
+                return plain(self.own.answer(&job, request, started).await?);
+                #[cfg(not(feature = "own"))]
+                return Err(packs_only(started));
+            }
             request => {
                 let bench = self.bench.as_mut().ok_or_else(no_pack)?;
                 match request {
@@ -87,9 +108,8 @@ impl<H: Host> Engine<H> {
                         plain(bench.generate(&job, subject, &prompt, max_new_tokens).await?)
                     }
                     Request::Export { recipe } => bench.export(&job, &recipe).await,
-                    Request::Start { .. } | Request::OpenPack { .. } | Request::Cancel { .. } => {
-                        Err(Failure::Cancelled)
-                    }
+                    // Answered above.
+                    _ => Err(Failure::Cancelled),
                 }
             }
         }
@@ -98,6 +118,11 @@ impl<H: Host> Engine<H> {
 
 fn not_started() -> Failure {
     Failure::refused("The engine has not been started.", "Reload the page.")
+}
+
+#[cfg(not(feature = "own"))]
+fn packs_only(_: &Started) -> Failure {
+    Failure::refused("This engine runs packs only.", "Start the one for your own models.")
 }
 
 fn no_pack() -> Failure {

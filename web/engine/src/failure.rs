@@ -3,8 +3,9 @@
 use maec_checkpoint::Error as CheckpointError;
 use maec_eval::EvalError;
 use maec_merge::MergeError;
-use maec_model::{ConfigError, LoadError, TokenizerError};
+use maec_model::{ConfigError, LoadError};
 use maec_recipe::RecipeError;
+use maec_tokenizer::TokenizerError;
 
 /// Why a request has no answer, as the page will say it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ impl Failure {
     }
 
     /// A refusal whose one sentence is made of an error's line.
-    fn of(error: impl ToString) -> Self {
+    pub(crate) fn of(error: impl ToString) -> Self {
         Self::Refused { message: sentence(&error.to_string()), hint: None }
     }
 }

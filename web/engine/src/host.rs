@@ -1,11 +1,16 @@
 //! What the engine needs of the world that it runs in.
 
 use std::future::Future;
+#[cfg(feature = "own")]
+use std::{rc::Rc, sync::Arc};
 
 use burn::tensor::Device;
+use maec_model::Storage;
 use maec_protocol::{Backend, FromEngine, RequestId};
 
 use crate::Failure;
+#[cfg(feature = "own")]
+use crate::{Remote, Words, WordsTexts};
 
 /// A device that computes, and what is known of it.
 #[derive(Debug, Clone)]
@@ -14,6 +19,10 @@ pub struct Started {
     pub device: Device,
     /// What the page is told.
     pub backend: Backend,
+    /// How models that people bring are kept on the device.
+    pub storage: Storage,
+    /// Bytes of weights that there is memory for, where that is known.
+    pub memory_bytes: Option<u64>,
 }
 
 /// Time, files, messages and a device.
@@ -26,6 +35,22 @@ pub trait Host {
 
     /// The bytes behind an absolute URL, or a sentence that says why there are none.
     fn fetch(&self, url: &str) -> impl Future<Output = Result<Vec<u8>, String>>;
+
+    /// The files that came with a request, under these names.
+    #[cfg(feature = "own")]
+    fn files(&self, id: RequestId, names: &[String]) -> Result<Arc<dyn maec_checkpoint::FileSet>, Failure>;
+
+    /// Finds out what is behind a hub name or a URL; nothing large moves.
+    #[cfg(feature = "own")]
+    fn remote(&self, name: &str) -> impl Future<Output = Result<Rc<dyn Remote>, Failure>>;
+
+    /// Free bytes of the storage that fetched files are kept in, where that is known.
+    #[cfg(feature = "own")]
+    fn storage_free(&self) -> impl Future<Output = Option<u64>>;
+
+    /// Makes a tokenizer, or says in a line why it can't.
+    #[cfg(feature = "own")]
+    fn words(&self, texts: WordsTexts) -> impl Future<Output = Result<Words, String>>;
 
     /// Lets messages come in, such as a cancellation.
     fn pause(&self) -> impl Future<Output = ()>;

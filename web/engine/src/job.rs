@@ -37,6 +37,12 @@ impl<'h, H: Host> Job<'h, H> {
         self.host
     }
 
+    /// The request's number.
+    #[cfg(feature = "own")]
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
     /// Seconds since the request began.
     pub fn seconds(&self) -> f64 {
         (self.host.now() - self.started) / 1000.0

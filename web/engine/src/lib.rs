@@ -4,6 +4,9 @@
 //! messages, a device) is a [`Host`]: a worker in the browser, a list in the tests. The binaries `engine-cpu` and
 //! `engine-gpu` are thin: each puts an engine into a worker's message loop, with another host.
 //!
+//! The feature `own` adds the models that people bring themselves; without it, the engine that opens with the page
+//! stays small.
+//!
 //! Whatever the host, merged bytes and hashes come from the CPU executor. A GPU host merges on its device too, for
 //! evaluation and generation, and the two merges are compared.
 
@@ -19,9 +22,13 @@ mod generate;
 mod host;
 mod job;
 mod merging;
+#[cfg(feature = "own")]
+mod own;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 
 pub use engine::Engine;
 pub use failure::Failure;
 pub use host::{Host, Started};
+#[cfg(feature = "own")]
+pub use own::{Chat, FetchProgress, HubFiles, Remote, Words, WordsTexts};

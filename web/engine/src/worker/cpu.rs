@@ -1,10 +1,14 @@
 //! The CPU engine: burn's flex device in WebAssembly with SIMD.
 
 use burn::tensor::Device;
+use maec_model::Storage;
 use maec_protocol::Backend;
 
 use super::{Processor, serve};
 use crate::{Failure, Started};
+
+/// Bytes of weights that fit WebAssembly's 4 GiB beside keys, values and what else is at work.
+const WEIGHT_BYTES: u64 = 3 << 30;
 
 struct Cpu;
 
@@ -23,7 +27,8 @@ impl Processor for Cpu {
             software: false,
             checks: Vec::new(),
         };
-        Ok(Started { device: Device::flex(), backend })
+        let (storage, memory_bytes) = (Storage::default(), Some(WEIGHT_BYTES));
+        Ok(Started { device: Device::flex(), backend, storage, memory_bytes })
     }
 
     fn dispatches(&self) -> u64 {

@@ -4,6 +4,7 @@ mod watch;
 
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
+use maec_model::Storage;
 use maec_protocol::Backend;
 
 use super::{Processor, serve};
@@ -39,11 +40,22 @@ impl Processor for Gpu {
             software: adapter.software || info.device_type == wgpu::DeviceType::Cpu,
             checks,
         };
-        Ok(Started { device, backend })
+        // How much memory a graphics card has, browsers do not say.
+        Ok(Started { device, backend, storage: storage(&setup.device), memory_bytes: None })
     }
 
     fn dispatches(&self) -> u64 {
         self.watch.dispatches()
+    }
+}
+
+/// What the device can bind at once, and whether it computes in f16.
+fn storage(device: &wgpu::Device) -> Storage {
+    let limits = device.limits();
+    let bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    Storage {
+        max_tensor_bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        half: device.features().contains(wgpu::Features::SHADER_F16),
     }
 }
 

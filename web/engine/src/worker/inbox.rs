@@ -1,7 +1,7 @@
 //! Requests in the order of their arrival, and which of them were cancelled.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -10,7 +10,7 @@ use js_sys::Array;
 use maec_protocol::{Request, RequestId, ToEngine};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use web_sys::MessageEvent;
+use web_sys::{Blob, MessageEvent};
 
 use super::scope;
 
@@ -21,6 +21,8 @@ pub struct Inbox {
     /// Waiting or being answered.
     open: RefCell<BTreeSet<RequestId>>,
     cancelled: RefCell<BTreeSet<RequestId>>,
+    /// The `File`s that came with open requests.
+    files: RefCell<BTreeMap<RequestId, Vec<Blob>>>,
     current: Cell<RequestId>,
     waker: RefCell<Option<Waker>>,
 }
@@ -31,10 +33,11 @@ impl Inbox {
         let inbox = Rc::new(Self::default());
         let own = inbox.clone();
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let parts: Option<Array> = event.data().dyn_into().ok();
-            let json = parts.and_then(|parts| parts.get(0).as_string()).unwrap_or_default();
+            let parts: Array = event.data().dyn_into().unwrap_or_default();
+            let json = parts.get(0).as_string().unwrap_or_default();
+            let files = parts.iter().skip(1).filter_map(|part| part.dyn_into().ok()).collect();
             match serde_json::from_str(&json) {
-                Ok(message) => own.receive(message),
+                Ok(message) => own.receive(message, files),
                 // The page and its engine are of different versions.
                 Err(error) => scope::fail(&format!("the engine cannot read a request: {error}")),
             }
@@ -44,7 +47,7 @@ impl Inbox {
         inbox
     }
 
-    fn receive(&self, message: ToEngine) {
+    fn receive(&self, message: ToEngine, files: Vec<Blob>) {
         if let Request::Cancel { target } = message.body {
             if self.open.borrow().contains(&target) {
                 self.cancelled.borrow_mut().insert(target);
@@ -52,6 +55,7 @@ impl Inbox {
             return;
         }
         self.open.borrow_mut().insert(message.id);
+        self.files.borrow_mut().insert(message.id, files);
         self.queue.borrow_mut().push_back(message);
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -76,6 +80,13 @@ impl Inbox {
     pub fn close(&self, id: RequestId) {
         self.open.borrow_mut().remove(&id);
         self.cancelled.borrow_mut().remove(&id);
+        self.files.borrow_mut().remove(&id);
+    }
+
+    /// The `File`s that came with a request that is not answered yet.
+    #[cfg(feature = "own")]
+    pub fn files(&self, id: RequestId) -> Vec<Blob> {
+        self.files.borrow().get(&id).cloned().unwrap_or_default()
     }
 
     /// Whether the page has cancelled a request.

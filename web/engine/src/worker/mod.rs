@@ -1,6 +1,10 @@
 //! The engine in a dedicated worker: its message loop, and the parts that both hosts share.
 
 mod inbox;
+#[cfg(feature = "own")]
+mod own;
+#[cfg(feature = "own")]
+mod piece;
 mod scope;
 
 #[cfg(feature = "cpu")]
@@ -9,11 +13,17 @@ pub mod cpu;
 pub mod gpu;
 
 use std::rc::Rc;
+#[cfg(feature = "own")]
+use std::sync::Arc;
 
+#[cfg(feature = "own")]
+use maec_checkpoint::FileSet;
 use maec_protocol::{FromEngine, Reply, RequestId};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{Engine, Failure, Host, Started};
+#[cfg(feature = "own")]
+use crate::{Remote, Words, WordsTexts};
 use inbox::Inbox;
 
 /// What the two workers do each in its own way.
@@ -32,6 +42,8 @@ trait Processor {
 struct Worker<P> {
     inbox: Rc<Inbox>,
     processor: P,
+    #[cfg(feature = "own")]
+    bytes: own::Bytes,
 }
 
 impl<P: Processor> Host for Worker<P> {
@@ -43,6 +55,26 @@ impl<P: Processor> Host for Worker<P> {
 
     async fn fetch(&self, url: &str) -> Result<Vec<u8>, String> {
         scope::fetch(url).await
+    }
+
+    #[cfg(feature = "own")]
+    fn files(&self, id: RequestId, names: &[String]) -> Result<Arc<dyn FileSet>, Failure> {
+        own::files(names, self.inbox.files(id))
+    }
+
+    #[cfg(feature = "own")]
+    async fn remote(&self, name: &str) -> Result<Rc<dyn Remote>, Failure> {
+        self.bytes.remote(name).await
+    }
+
+    #[cfg(feature = "own")]
+    async fn storage_free(&self) -> Option<u64> {
+        own::storage_free().await
+    }
+
+    #[cfg(feature = "own")]
+    async fn words(&self, texts: WordsTexts) -> Result<Words, String> {
+        piece::words(texts).await
     }
 
     async fn pause(&self) {
@@ -75,7 +107,13 @@ fn serve<P: Processor + 'static>(processor: impl FnOnce(&Rc<Inbox>) -> P) {
     console_error_panic_hook::set_once();
     let inbox = Inbox::listen();
     let processor = processor(&inbox);
-    let mut engine = Engine::new(Worker { inbox: inbox.clone(), processor });
+    let worker = Worker {
+        inbox: inbox.clone(),
+        processor,
+        #[cfg(feature = "own")]
+        bytes: own::Bytes::default(),
+    };
+    let mut engine = Engine::new(worker);
     scope::post(&FromEngine { id: 0, body: Reply::Loaded }, Vec::new());
     spawn_local(async move {
         loop {

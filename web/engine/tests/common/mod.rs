@@ -1,15 +1,22 @@
 //! A tiny random pack in memory, and a host that answers from it.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod web;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use maec_checkpoint::{
-    DeltaPositions, DeltaRole, Dtype, Manifest, MemorySink, MemoryWeights, PackDelta, PackFile, PackLanguage,
-    TensorInfo, Weights, convert, sha256_hex, write_delta, write_safetensors,
+    DeltaPositions, DeltaRole, Dtype, FileSet, Manifest, MemoryFiles, MemorySink, MemoryWeights, PackDelta,
+    PackFile, PackLanguage, TensorInfo, Weights, convert, sha256_hex, write_delta, write_safetensors,
 };
-use maec_engine::{Engine, Failure, Host, Started};
+use maec_engine::{Engine, Failure, Host, HubFiles, Remote, Started, Words, WordsTexts};
+use maec_hub::MemoryStore;
+use maec_model::{Storage, WordTokenizer};
 use maec_protocol::{Backend, FromEngine, Reply, Request, RequestId, ToEngine};
 use maec_recipe::Recipe;
 use pollster::block_on;
@@ -92,7 +99,8 @@ pub fn recipe() -> Recipe {
     .unwrap()
 }
 
-fn config() -> serde_json::Value {
+/// `config.json` of the tiny models.
+pub fn config() -> serde_json::Value {
     json!({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 16, "hidden_size": 16,
         "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
@@ -101,7 +109,8 @@ fn config() -> serde_json::Value {
     })
 }
 
-fn tokenizer() -> serde_json::Value {
+/// Their `tokenizer.json`.
+pub fn tokenizer() -> serde_json::Value {
     let vocab: serde_json::Map<_, _> =
         WORDS.iter().zip(0..).map(|(word, id)| ((*word).to_owned(), id.into())).collect();
     let special = |id: u32| json!({"id": id, "content": WORDS[id as usize], "special": true});
@@ -115,21 +124,30 @@ fn tokenizer() -> serde_json::Value {
     })
 }
 
-/// The pack's files by path, without the manifest.
-fn contents() -> Files {
-    let base = model(0);
+/// A model as a safetensors file.
+pub fn safetensors(weights: &dyn Weights) -> Vec<u8> {
     let sink = MemorySink::new();
     let read = &mut |info: &TensorInfo,
                      write: &mut dyn FnMut(&[u8]) -> Result<(), maec_checkpoint::Error>| {
-        write(&base.read_bytes(&info.name)?)
+        write(&weights.read_bytes(&info.name)?)
     };
-    write_safetensors(&mut sink.clone(), base.tensors(), &BTreeMap::new(), read).unwrap();
-    let mut files = Files::from([("model.safetensors".to_owned(), sink.take())]);
+    write_safetensors(&mut sink.clone(), weights.tensors(), &BTreeMap::new(), read).unwrap();
+    sink.take()
+}
+
+/// What training changed, as a sparse delta.
+pub fn delta(base: &dyn Weights, trained: &dyn Weights) -> Vec<u8> {
+    let sink = MemorySink::new();
+    write_delta(&mut sink.clone(), base, trained, DeltaPositions::Changed, None, &BTreeMap::new()).unwrap();
+    sink.take()
+}
+
+/// The pack's files by path, without the manifest.
+fn contents() -> Files {
+    let base = model(0);
+    let mut files = Files::from([("model.safetensors".to_owned(), safetensors(&base))]);
     for (id, trained) in [("a-l0", 1), ("l0", 2), ("es", 3)] {
-        let sink = MemorySink::new();
-        let none = BTreeMap::new();
-        write_delta(&mut sink.clone(), &base, &model(trained), DeltaPositions::Changed, None, &none).unwrap();
-        files.insert(format!("{id}.safetensors"), sink.take());
+        files.insert(format!("{id}.safetensors"), delta(&base, &model(trained)));
     }
     let (mut problems, mut texts) = (String::new(), String::new());
     for language in ["en", "es"] {
@@ -212,7 +230,16 @@ pub struct World {
     pub fetched: RefCell<Vec<String>>,
     /// Pauses so far.
     pub pauses: Cell<u32>,
-    clock: Cell<f64>,
+    /// Dropped files by name.
+    pub dropped: RefCell<Files>,
+    /// Bytes that the site has served.
+    pub served: Cell<u64>,
+    /// What was fetched from it.
+    pub store: MemoryStore,
+    /// Memory for weights.
+    pub memory: Cell<Option<u64>>,
+    /// Milliseconds since the start.
+    pub clock: Cell<f64>,
 }
 
 /// A host on the CPU device. With `GPU`, the engine treats that device as a GPU to be checked.
@@ -224,12 +251,37 @@ impl<const GPU: bool> Host for TestHost<GPU> {
     async fn start(&self, _: bool) -> Result<Started, Failure> {
         let backend =
             Backend { name: "flex".into(), device: "test".into(), software: false, checks: Vec::new() };
-        Ok(Started { device: Device::flex(), backend })
+        let (storage, memory_bytes) = (Storage::default(), self.0.memory.get());
+        Ok(Started { device: Device::flex(), backend, storage, memory_bytes })
     }
 
     async fn fetch(&self, url: &str) -> Result<Vec<u8>, String> {
         self.0.fetched.borrow_mut().push(url.into());
         self.0.files.borrow().get(url).cloned().ok_or_else(|| "the server says 404".into())
+    }
+
+    fn files(&self, _: RequestId, names: &[String]) -> Result<Arc<dyn FileSet>, Failure> {
+        let dropped = self.0.dropped.borrow();
+        let file = |name: &String| (name.clone(), dropped[name].clone());
+        Ok(Arc::new(MemoryFiles::new("dropped", names.iter().map(file))))
+    }
+
+    async fn remote(&self, name: &str) -> Result<Rc<dyn Remote>, Failure> {
+        Ok(Rc::new(HubFiles::open(web::hub(&self.0), name).await?))
+    }
+
+    async fn storage_free(&self) -> Option<u64> {
+        Some(1 << 30)
+    }
+
+    async fn words(&self, texts: WordsTexts) -> Result<Words, String> {
+        let text = texts.tokenizer.as_deref().ok_or("there is no tokenizer.json")?;
+        let tokenizer = WordTokenizer::from_json(text).map_err(|error| error.to_string())?;
+        let chat = |text: &str| -> Result<String, String> {
+            if text == "!" { Err("no".into()) } else { Ok(format!("<s> {text} </s>")) }
+        };
+        let chat = texts.has_chat().then(|| Box::new(chat) as maec_engine::Chat);
+        Ok(Words { tokenizer: Box::new(tokenizer), chat })
     }
 
     async fn pause(&self) {
@@ -278,7 +330,12 @@ impl<const GPU: bool> Bed<GPU> {
 
     /// An engine that has started.
     pub fn closed() -> Self {
-        let world = Rc::new(World { files: RefCell::new(pack()), ..World::default() });
+        Self::with(World { files: RefCell::new(pack()), ..World::default() })
+    }
+
+    /// An engine that has started in this world.
+    pub fn with(world: World) -> Self {
+        let world = Rc::new(world);
         let mut bed = Self { engine: Engine::new(TestHost(world.clone())), world, next: 0 };
         assert!(matches!(bed.ask(Request::Start { allow_software: false }), Reply::Ready { .. }));
         bed

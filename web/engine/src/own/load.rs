@@ -1,0 +1,124 @@
+//! Loading: what is fetched, checked, merged and put on the device, one tensor at a time.
+
+use std::ops::Range;
+
+use maec_checkpoint::{Weights, convert, dtype};
+use maec_hub::{Phase, Progress};
+use maec_model::{Assembly, Decoder, ModelConfig};
+use maec_protocol::Reply;
+use maec_recipe::Recipe;
+
+use super::merging::MergingWeights;
+use super::parts::Parts;
+use super::remote::reading;
+use super::thing::Thing;
+use super::verify::verify;
+use super::words::{Words, WordsTexts};
+use crate::failure::sentence;
+use crate::job::Job;
+use crate::{Failure, Host, Started};
+
+/// A model that can generate.
+pub(crate) struct Loaded {
+    pub model: Decoder,
+    pub words: Words,
+    /// Tokens that end a text.
+    pub stops: Vec<u32>,
+}
+
+/// Loads the base, merged with the recipe's models where there is a recipe. No merged tensor is kept beside the
+/// device's.
+pub(crate) async fn load<H: Host>(
+    job: &Job<'_, H>,
+    parts: &Parts<'_>,
+    recipe: Option<&Recipe>,
+    started: &Started,
+) -> Result<(Loaded, Reply), Failure> {
+    let base = parts.base;
+    let obstacle = base.card.obstacle.clone().or_else(|| base.wordless());
+    let config = base.config.clone().map_err(refused)?;
+    if let Some(obstacle) = obstacle {
+        return Err(refused(obstacle));
+    }
+    fetch(job, parts).await?;
+    for (item, files) in parts.files() {
+        if let Thing::Pack(pack) = &item.thing {
+            verify(job, item, pack, &files).await?;
+        }
+    }
+    let remote = parts.item.place.remote.as_ref();
+    let texts = reading(remote, || WordsTexts::of(&base.folder)).await?;
+    let words = job.host().words(texts).await.map_err(|why| refused(sentence(&why)))?;
+    let (model, merged_tensors) = match (&parts.merge, recipe) {
+        (Some(merge), Some(recipe)) => {
+            let weights = MergingWeights::prepare(job, merge.open(base)?, recipe).await?;
+            let model = decoder(job, "Merging", config, &weights, started).await;
+            let model = model.map_err(|error| weights.failure().map_or(error, Failure::from))?;
+            (model, weights.changed())
+        }
+        _ => (decoder(job, "Loading", config, base.folder.as_ref(), started).await?, 0),
+    };
+    let device_bytes = started.storage.bytes(model.config());
+    let reply = Reply::OwnLoaded { seconds: job.seconds(), device_bytes, merged_tensors };
+    Ok((Loaded { model, words, stops: base.stops.clone() }, reply))
+}
+
+/// Fetches what is elsewhere and will be read.
+async fn fetch<H: Host>(job: &Job<'_, H>, parts: &Parts<'_>) -> Result<(), Failure> {
+    let used = parts.files();
+    let mut total = 0;
+    for (item, files) in &used {
+        total += item.remote_bytes(files).await?.1;
+    }
+    let mut before = 0;
+    for (item, files) in &used {
+        let Some(remote) = &item.place.remote else { continue };
+        job.checkpoint().await?;
+        let mut progress = |now: &Progress<'_>| {
+            job.progress(|| doing(now), before + now.done, total);
+            job.flow()
+        };
+        remote.fetch(files, &mut progress).await?;
+        before += item.remote_bytes(files).await?.1;
+    }
+    job.checkpoint().await
+}
+
+/// What a fetch is doing, for people.
+fn doing(progress: &Progress<'_>) -> String {
+    match progress.phase {
+        Phase::Fetching => format!("Fetching {}", progress.file),
+        Phase::Waiting { reason, wait } => format!("Waiting {} s ({reason})", wait.as_secs().max(1)),
+        Phase::Checking => format!("Checking {}", progress.file),
+    }
+}
+
+/// Builds the decoder tensor by tensor, each part of one read when it goes to the device.
+async fn decoder<H: Host>(
+    job: &Job<'_, H>,
+    label: &str,
+    config: ModelConfig,
+    weights: &dyn Weights,
+    started: &Started,
+) -> Result<Decoder, Failure> {
+    let tensors = config.tensors();
+    let mut assembly = Assembly::new(config, &started.device, started.storage);
+    let (mut done, total) = (0, weights.tensors().iter().map(|info| info.bytes() as u64).sum());
+    for (name, shape) in tensors {
+        job.checkpoint().await?;
+        job.progress(|| label.to_owned(), done, total);
+        let info = weights.info(&name)?;
+        let mut read = |elements: Range<usize>| -> Result<Vec<f32>, Failure> {
+            let mut bytes = vec![0; elements.len() * dtype::bytes_per_element(info.dtype)];
+            weights.read_stored(&name, elements, &mut bytes)?;
+            Ok(convert::decode_f32(info.dtype, &bytes)?)
+        };
+        assembly.put(&name, &shape, &mut read)?;
+        done += info.bytes() as u64;
+    }
+    Ok(assembly.finish())
+}
+
+fn refused(message: String) -> Failure {
+    Failure::Refused { message, hint: None }
+}

@@ -1,0 +1,171 @@
+//! What people bring themselves: looked at, weighed, loaded, and run.
+//!
+//! | request | file |
+//! |---|---|
+//! | `Look` | [`place`], [`remote`], [`look`], [`card`], [`thing`]: headers and small texts only |
+//! | `Weigh` | [`parts`], [`weigh`], [`cost`]: what does not fit, and what it costs |
+//! | `Load` | [`load`], [`verify`], [`merging`]: each tensor merged when its parameter is made |
+//! | `GenerateOwn` | [`generate`] |
+
+mod card;
+mod cost;
+mod generate;
+mod load;
+mod look;
+mod merging;
+mod parts;
+mod place;
+mod remote;
+mod stops;
+mod thing;
+mod verify;
+mod weigh;
+mod words;
+
+use maec_protocol::{Cost, ItemId, Mismatch, Place, Reply, Request};
+use maec_recipe::Recipe;
+
+use crate::job::Job;
+use crate::{Failure, Host, Started};
+use load::Loaded;
+use parts::Parts;
+use place::Opened;
+use thing::Looked;
+
+pub use remote::{FetchProgress, HubFiles, Remote};
+pub use words::{Chat, Words, WordsTexts};
+
+/// Everything that was looked at, and what is loaded.
+#[derive(Default)]
+pub(crate) struct Own {
+    /// An item's id is one more than its index.
+    items: Vec<Looked>,
+    loaded: Option<Loaded>,
+}
+
+impl Own {
+    /// Answers the requests of the table above.
+    pub async fn answer<H: Host>(
+        &mut self,
+        job: &Job<'_, H>,
+        request: Request,
+        started: &Started,
+    ) -> Result<Reply, Failure> {
+        job.checkpoint().await?;
+        match request {
+            Request::Look { place } => self.look(job, &place, started).await,
+            Request::Weigh { items, recipe } => self.weigh(job, &items, recipe.as_ref(), started).await,
+            Request::Load { items, recipe } => self.load(job, &items, recipe.as_ref(), started).await,
+            Request::GenerateOwn { prompt, chat, max_new_tokens } => {
+                self.loaded()?.generate(job, &prompt, chat, max_new_tokens).await
+            }
+            Request::EvaluateOwn { .. } => {
+                Err(Failure::refused("This engine evaluates packs only.", "Use the companion (`maec eval`)."))
+            }
+            // The engine answers all others itself.
+            _ => Err(Failure::Cancelled),
+        }
+    }
+
+    /// Looks at a place.
+    async fn look<H: Host>(
+        &mut self,
+        job: &Job<'_, H>,
+        place: &Place,
+        started: &Started,
+    ) -> Result<Reply, Failure> {
+        let opened = match place {
+            Place::Files { names } => Opened::dropped(job.host().files(job.id(), names)?),
+            Place::Remote { name } => Opened::remote(job.host().remote(name).await?),
+        };
+        let id = self.items.len() as ItemId + 1;
+        let looked = look::look(id, opened, started).await?;
+        job.checkpoint().await?;
+        let item = looked.item().await?;
+        self.items.push(looked);
+        Ok(Reply::Looked { item })
+    }
+
+    /// Compares items, and says what loading them costs.
+    async fn weigh<H: Host>(
+        &self,
+        job: &Job<'_, H>,
+        items: &[ItemId],
+        recipe: Option<&Recipe>,
+        started: &Started,
+    ) -> Result<Reply, Failure> {
+        let (parts, mismatches) = self.fit(items, recipe)?;
+        let cost = match &parts {
+            Some(parts) => cost::cost(job, parts, recipe, started).await?,
+            None => impossible(&mismatches),
+        };
+        Ok(Reply::Weighed { mismatches, cost })
+    }
+
+    /// Loads the first item, merged as the recipe says.
+    async fn load<H: Host>(
+        &mut self,
+        job: &Job<'_, H>,
+        items: &[ItemId],
+        recipe: Option<&Recipe>,
+        started: &Started,
+    ) -> Result<Reply, Failure> {
+        // What was loaded before makes room.
+        self.loaded = None;
+        if let Some(recipe) = recipe {
+            recipe.validate()?;
+        }
+        let (parts, mismatches) = self.fit(items, recipe)?;
+        if let Some(fatal) = mismatches.into_iter().find(|mismatch| mismatch.fatal) {
+            let message = format!("{}: {}", fatal.item, fatal.what);
+            return Err(Failure::refused(message, &fatal.fix));
+        }
+        let parts = parts.ok_or_else(|| Failure::refused("Nothing can be loaded.", "Open a model first."))?;
+        let (loaded, reply) = load::load(job, &parts, recipe, started).await?;
+        self.loaded = Some(loaded);
+        Ok(reply)
+    }
+
+    /// What is loaded.
+    fn loaded(&mut self) -> Result<&mut Loaded, Failure> {
+        self.loaded.as_mut().ok_or_else(|| Failure::refused("No model is loaded.", "Load one first."))
+    }
+
+    /// The items' parts, where all are there, and everything that does not fit.
+    fn fit<'a>(
+        &'a self,
+        items: &[ItemId],
+        recipe: Option<&Recipe>,
+    ) -> Result<(Option<Parts<'a>>, Vec<Mismatch>), Failure> {
+        let items = items.iter().map(|&id| self.item(id)).collect::<Result<Vec<_>, _>>()?;
+        let mut mismatches = weigh::mismatches(&items, recipe)?;
+        match Parts::find(&items, recipe) {
+            Ok(parts) => Ok((Some(parts), mismatches)),
+            Err(problems) => {
+                mismatches.extend(problems);
+                Ok((None, mismatches))
+            }
+        }
+    }
+
+    fn item(&self, id: ItemId) -> Result<&Looked, Failure> {
+        let index = (id as usize).checked_sub(1);
+        index
+            .and_then(|index| self.items.get(index))
+            .ok_or_else(|| Failure::refused(format!("The engine knows no item {id}."), "Open it again."))
+    }
+}
+
+/// The cost of what cannot be: the mismatches say why.
+fn impossible(mismatches: &[Mismatch]) -> Cost {
+    let why = mismatches.iter().rev().find(|mismatch| mismatch.fatal);
+    Cost {
+        fetch_bytes: 0,
+        cached_bytes: 0,
+        device_bytes: 0,
+        cache_bytes: 0,
+        seconds: 0.0,
+        storage_free: None,
+        obstacle: why.map(|mismatch| format!("{} {}", mismatch.what, mismatch.fix)),
+    }
+}
