@@ -34,7 +34,9 @@ pub fn open(
 /// Truncation and padding that the file asks for are left out: whole texts become ids.
 pub struct HfTokenizer {
     inner: Inner,
-    description: String,
+    kind: String,
+    /// The library counts by copying the vocabulary, so it is counted once.
+    tokens: usize,
 }
 
 impl HfTokenizer {
@@ -59,8 +61,8 @@ impl HfTokenizer {
             inner.add_tokens([token]).map_err(|error| TokenizerError::Refused(line(&error)))?;
             expect_id(&inner, &content, id)?;
         }
-        let description = format!("{} with {} tokens", outline.kind(), inner.get_vocab_size(true));
-        Ok(Self { inner, description })
+        let tokens = inner.get_vocab_size(true);
+        Ok(Self { inner, kind: outline.kind().to_owned(), tokens })
     }
 
     /// Ids, tokens, offsets in code points, and which tokens the tokenizer added.
@@ -109,7 +111,7 @@ impl Tokenizer for HfTokenizer {
     }
 
     fn vocab_size(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        self.tokens
     }
 
     fn id_of(&self, token: &str) -> Option<u32> {
@@ -117,7 +119,7 @@ impl Tokenizer for HfTokenizer {
     }
 
     fn describe(&self) -> String {
-        self.description.clone()
+        format!("{} with {} tokens", self.kind, self.tokens)
     }
 }
 
