@@ -185,7 +185,7 @@ impl Tokenizer for WordTokenizer {
     }
 
     fn describe(&self) -> String {
-        format!("words: {} tokens", self.words.len())
+        format!("WordLevel with {} tokens", self.words.len())
     }
 }
 
@@ -226,6 +226,14 @@ mod tests {
         let ids = tokenizer.encode("Tom has 12 whales");
         assert_eq!(ids, [1, 2, 3, 4, 5, 0]);
         assert_eq!(tokenizer.decode(&ids), "Tom has 12 <unk>");
+    }
+
+    #[test]
+    fn special_tokens_are_left_out_where_asked() {
+        let tokenizer: Box<dyn Tokenizer> = Box::new(WordTokenizer::from_json(&sample(true)).unwrap());
+        assert_eq!(tokenizer.encode("Tom has 1", true).unwrap(), [1, 2, 3, 4]);
+        assert_eq!(tokenizer.encode("Tom has 1", false).unwrap(), [2, 3, 4]);
+        assert_eq!(tokenizer.describe(), "WordLevel with 7 tokens");
     }
 
     #[test]

@@ -117,6 +117,24 @@ fn gemma() {
     stream_any_ids(&committed().join("bpe_gemma"));
 }
 
+/// The demo's tokenizer is known to both; the small one is taken.
+#[test]
+fn word_level() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/demo/tokenizer.json");
+    let json = fs::read_to_string(path).expect("the demo pack is there");
+    let (words, library) = (open(&json, None).unwrap(), HfTokenizer::from_json(&json).unwrap());
+    assert_eq!(words.describe(), library.describe());
+    for text in ["Tom has 12 apples .", "", "  no-such-word 7 "] {
+        for special in [false, true] {
+            assert_eq!(
+                words.encode(text, special).unwrap(),
+                library.encode(text, special).unwrap(),
+                "{text:?}"
+            );
+        }
+    }
+}
+
 /// Needs the full set of outside references.
 #[test]
 #[ignore = "MAEC_FIXTURES names the full set"]
