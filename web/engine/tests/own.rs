@@ -422,8 +422,10 @@ fn a_changed_file_of_a_pack_is_refused_at_loading() {
         failed(bed.ask(Request::GenerateOwn { prompt: "Tom".into(), chat: false, max_new_tokens: 1 }))
             .contains("No model is loaded.")
     );
-    // The base alone is what it says.
+    // The base alone is what it says, and stays when a merge fails.
     assert_eq!(load(&mut bed, &[id], None), 0);
+    failed(bed.ask(Request::Load { items: vec![id], recipe: Some(recipe()) }));
+    assert_eq!(write(&mut bed, PROMPTS[0], false), written_by(&model(0), PROMPTS[0]));
 }
 
 /// A model of 2.7 MB, so that its header is a small part of it.
@@ -471,6 +473,14 @@ fn a_model_of_the_hub_moves_nothing_large_before_it_is_loaded() {
     assert_eq!(cost.fetch_bytes, found.bytes_to_fetch);
     assert_eq!(cost.fetch_bytes + cost.cached_bytes, large);
     assert_eq!(bed.world.served.get(), looked, "weighing moves nothing");
+    // A recipe's branch is whatever is open; a commit is not.
+    let mut named = Recipe { base_model: "elsewhere".into(), languages: vec![], ..recipe() };
+    named.ability.model = "org/wide@main".into();
+    named.reference.model = format!("org/wide@{COMMIT}");
+    assert_eq!(weigh(&mut bed, &[found.id], Some(named.clone())).0, vec![]);
+    named.ability.model = format!("org/wide@{}", COMMIT.replace('0', "f"));
+    let (mismatches, cost) = weigh(&mut bed, &[found.id], Some(named));
+    assert!(mismatches.len() == 1 && cost.obstacle.is_some(), "{mismatches:?}");
 
     let replies = bed.ask_all(Request::Load { items: vec![found.id], recipe: None });
     assert!(matches!(replies.last(), Some((Reply::OwnLoaded { .. }, _))), "{replies:?}");

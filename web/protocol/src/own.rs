@@ -42,6 +42,7 @@ pub struct Item {
 }
 
 /// What an item is.
+#[allow(clippy::large_enum_variant, reason = "one message at a time, and few items")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemKind {

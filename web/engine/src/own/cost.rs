@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use maec_checkpoint::{Error, MemoryWeights, TensorInfo, Weights, dtype};
-use maec_merge::{Inputs, merge_tensor, tensor_stats};
+use maec_merge::{Inputs, MergeError, merge_tensor, tensor_stats};
 use maec_model::ModelConfig;
 use maec_protocol::Cost;
 use maec_recipe::Recipe;
 
-use super::merging::Alone;
+use super::merging::Part;
 use super::parts::Parts;
 use crate::job::Job;
 use crate::{Failure, Host, Started};
@@ -87,15 +87,14 @@ fn trial<H: Host>(
     let before = job.host().now();
     base.read_f32(&info.name)?;
     if let Some(recipe) = recipe {
-        let base = Alone::new(base, &info.name)?;
+        let base = Part::new(base, &info.name, None)?;
         let languages = recipe.languages.iter().map(|_| &base as &dyn Weights).collect();
         let inputs = Inputs { base: &base, ability: &base, reference: &base, languages };
         let merged = tensor_stats(&inputs, recipe, &mut |_| ControlFlow::Continue(()))
             .and_then(|_| merge_tensor(&inputs, recipe, &info.name, true));
-        match merged {
-            // What else is wrong with the recipe or the weights is said where they are merged.
-            Err(maec_merge::MergeError::Checkpoint(error @ Error::NotFetched { .. })) => return Err(error),
-            Ok(_) | Err(_) => (),
+        // What else is wrong with the recipe or the weights is said where they are merged.
+        if let Err(MergeError::Checkpoint(error @ Error::NotFetched { .. })) = merged {
+            return Err(error);
         }
     }
     Ok((job.host().now() - before) / 1000.0)

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use maec_checkpoint::{Weights, convert, dtype};
+use maec_checkpoint::{Error, Weights, convert, dtype};
 use maec_hub::{Phase, Progress};
 use maec_model::{Assembly, Decoder, ModelConfig};
 use maec_protocol::Reply;
@@ -18,6 +18,9 @@ use crate::failure::sentence;
 use crate::job::Job;
 use crate::{Failure, Host, Started};
 
+/// Elements read at a time.
+const TILE: usize = 1 << 20;
+
 /// A model that can generate.
 pub(crate) struct Loaded {
     pub model: Decoder,
@@ -27,13 +30,14 @@ pub(crate) struct Loaded {
 }
 
 /// Loads the base, merged with the recipe's models where there is a recipe. No merged tensor is kept beside the
-/// device's.
+/// device's. What was loaded before goes once all that is needed is here.
 pub(crate) async fn load<H: Host>(
     job: &Job<'_, H>,
     parts: &Parts<'_>,
     recipe: Option<&Recipe>,
     started: &Started,
-) -> Result<(Loaded, Reply), Failure> {
+    loaded: &mut Option<Loaded>,
+) -> Result<Reply, Failure> {
     let base = parts.base;
     let obstacle = base.card.obstacle.clone().or_else(|| base.wordless());
     let config = base.config.clone().map_err(refused)?;
@@ -49,6 +53,7 @@ pub(crate) async fn load<H: Host>(
     let remote = parts.item.place.remote.as_ref();
     let texts = reading(remote, || WordsTexts::of(&base.folder)).await?;
     let words = job.host().words(texts).await.map_err(|why| refused(sentence(&why)))?;
+    *loaded = None;
     let (model, merged_tensors) = match (&parts.merge, recipe) {
         (Some(merge), Some(recipe)) => {
             let weights = MergingWeights::prepare(job, merge.open(base)?, recipe).await?;
@@ -60,7 +65,8 @@ pub(crate) async fn load<H: Host>(
     };
     let device_bytes = started.storage.bytes(model.config());
     let reply = Reply::OwnLoaded { seconds: job.seconds(), device_bytes, merged_tensors };
-    Ok((Loaded { model, words, stops: base.stops.clone() }, reply))
+    *loaded = Some(Loaded { model, words, stops: base.stops.clone() });
+    Ok(reply)
 }
 
 /// Fetches what is elsewhere and will be read.
@@ -107,16 +113,25 @@ async fn decoder<H: Host>(
     for (name, shape) in tensors {
         job.checkpoint().await?;
         job.progress(|| label.to_owned(), done, total);
-        let info = weights.info(&name)?;
-        let mut read = |elements: Range<usize>| -> Result<Vec<f32>, Failure> {
-            let mut bytes = vec![0; elements.len() * dtype::bytes_per_element(info.dtype)];
-            weights.read_stored(&name, elements, &mut bytes)?;
-            Ok(convert::decode_f32(info.dtype, &bytes)?)
-        };
-        assembly.put(&name, &shape, &mut read)?;
-        done += info.bytes() as u64;
+        assembly.put(&name, &shape, |elements| read(weights, &name, elements))?;
+        done += weights.info(&name)?.bytes() as u64;
     }
     Ok(assembly.finish())
+}
+
+/// Some elements of a tensor as f32; only the result is held whole.
+fn read(weights: &dyn Weights, name: &str, elements: Range<usize>) -> Result<Vec<f32>, Error> {
+    let dtype = weights.info(name)?.dtype;
+    let size = dtype::bytes_per_element(dtype);
+    let mut values = Vec::with_capacity(elements.len());
+    let mut bytes = vec![0; elements.len().min(TILE) * size];
+    for start in elements.clone().step_by(TILE) {
+        let end = elements.end.min(start + TILE);
+        let bytes = &mut bytes[..(end - start) * size];
+        weights.read_stored(name, start..end, bytes)?;
+        values.extend(convert::decode_f32(dtype, bytes)?);
+    }
+    Ok(values)
 }
 
 fn refused(message: String) -> Failure {

@@ -39,12 +39,12 @@ pub(crate) async fn look(id: ItemId, place: Opened, started: &Started) -> Result
     } else if let Some(main) = main {
         match (is_delta(&place, main).await?, has(CONFIG)) {
             (true, _) => Thing::Delta(delta(&place, main, stem(main)).await?),
-            (false, true) => Thing::Model(single(&place, main, started).await?),
+            (false, true) => Thing::Model(Box::new(single(&place, main, started).await?)),
             (false, false) => return Err(without_config(main, place.remote.is_some())),
         }
     } else if has(INDEX) && has(CONFIG) {
         let shards = shards(&place).await?;
-        Thing::Model(model(&place, place.files.clone(), shards, started).await?)
+        Thing::Model(Box::new(model(&place, place.files.clone(), shards, started).await?))
     } else if let Some(recipe) = only(&names.iter().collect::<Vec<_>>()).filter(|name| is_recipe(name)) {
         Thing::Recipe(read_recipe(&place, recipe).await?)
     } else {

@@ -1,4 +1,4 @@
-//! A merge that is never stored: every tensor is merged when it is read.
+//! A merge that is never stored: every tile is merged when it is read.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,18 +20,10 @@ pub(crate) struct Models {
     pub languages: Vec<Arc<dyn Weights>>,
 }
 
-impl Models {
-    fn inputs(&self) -> Inputs<'_> {
-        Inputs {
-            base: self.base.as_ref(),
-            ability: self.ability.as_ref(),
-            reference: self.reference.as_ref(),
-            languages: self.languages.iter().map(AsRef::as_ref).collect(),
-        }
-    }
-}
+/// Elements merged at a time.
+const TILE: usize = if cfg!(test) { 7 } else { 1 << 20 };
 
-/// A merged model whose tensors are merged when they are read, so that at most one of them is in memory.
+/// A merged model whose values are merged when they are read, so that no more than a tile of it is in memory.
 pub(crate) struct MergingWeights {
     models: Models,
     recipe: Recipe,
@@ -40,15 +32,8 @@ pub(crate) struct MergingWeights {
     /// Whether a tensor is in 𝒯, in the tensors' order.
     selected: Vec<bool>,
     changed: u32,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The last tensor read and its stored bytes.
-    last: Option<(String, Vec<u8>)>,
     /// What [`Weights`] has no error for.
-    failed: Option<MergeError>,
+    failed: Mutex<Option<MergeError>>,
 }
 
 impl MergingWeights {
@@ -58,22 +43,28 @@ impl MergingWeights {
         models: Models,
         recipe: &Recipe,
     ) -> Result<Self, Failure> {
-        let stored =
-            |info: &TensorInfo| TensorInfo { dtype: stored_dtype(recipe, info.dtype), ..info.clone() };
         let total = models.base.tensors().iter().map(|info| info.bytes() as u64).sum();
         let mut done = 0;
         let mut stats: Vec<TensorStats> = Vec::with_capacity(models.base.tensors().len());
         for info in models.base.tensors() {
             job.checkpoint().await?;
             job.progress(|| "Comparing tensors".into(), done, total);
-            stats.extend(one_tensor(&models, recipe, info, job)?);
+            let parts = Parts::of(&models, &info.name, None)?;
+            stats.extend(tensor_stats(&parts.inputs(), recipe, &mut |_| job.flow())?);
             done += info.bytes() as u64;
         }
-        let selected = select_tensors(&stats, recipe).selected;
+        Ok(Self::new(models, recipe, &stats))
+    }
+
+    /// With the statistics of all tensors.
+    fn new(models: Models, recipe: &Recipe, stats: &[TensorStats]) -> Self {
+        let selected = select_tensors(stats, recipe).selected;
         let changed = stats.iter().zip(&selected).filter(|&(stats, &selected)| adds(recipe, stats, selected));
         let changed = changed.count() as u32;
+        let stored =
+            |info: &TensorInfo| TensorInfo { dtype: stored_dtype(recipe, info.dtype), ..info.clone() };
         let tensors = models.base.tensors().iter().map(stored).collect();
-        Ok(Self { tensors, selected, changed, models, recipe: recipe.clone(), state: Mutex::default() })
+        Self { tensors, selected, changed, models, recipe: recipe.clone(), failed: Mutex::default() }
     }
 
     /// Tensors to which the merge adds something.
@@ -83,26 +74,30 @@ impl MergingWeights {
 
     /// Why a read failed, where [`Weights`] could not say it.
     pub fn failure(&self) -> Option<MergeError> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).failed.take()
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn merged(&self, index: usize, state: &mut State) -> Result<(), Error> {
-        let info = &self.tensors[index];
-        if state.last.as_ref().is_some_and(|(name, _)| *name == info.name) {
-            return Ok(());
-        }
-        state.last = None;
-        let merged = merge_tensor(&self.models.inputs(), &self.recipe, &info.name, self.selected[index]);
-        let bytes = merged.map_err(|error| match error {
+    /// Some elements of a tensor, merged and stored.
+    fn tile(&self, info: &TensorInfo, elements: Range<usize>, selected: bool) -> Result<Vec<u8>, Error> {
+        let start = elements.start;
+        let parts = Parts::of(&self.models, &info.name, Some(elements))?;
+        merge_tensor(&parts.inputs(), &self.recipe, &info.name, selected).map_err(|error| match error {
+            MergeError::Checkpoint(Error::NonFinite { name, tensor, index }) => {
+                Error::NonFinite { name, tensor, index: start + index }
+            }
             MergeError::Checkpoint(error) => error,
             error => {
+                let error = match error {
+                    MergeError::Overflow { tensor, index, dtype } => {
+                        MergeError::Overflow { tensor, index: start + index, dtype }
+                    }
+                    error => error,
+                };
                 let reason = error.to_string();
-                state.failed = Some(error);
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Error::Unwritable { tensor: info.name.clone(), reason }
             }
-        })?;
-        state.last = Some((info.name.clone(), bytes));
-        Ok(())
+        })
     }
 }
 
@@ -116,25 +111,24 @@ impl Weights for MergingWeights {
     }
 
     fn read_stored(&self, name: &str, elements: Range<usize>, out: &mut [u8]) -> Result<(), Error> {
-        let missing = || Error::MissingTensor { name: self.name().into(), tensor: name.into() };
-        let index = self.tensors.binary_search_by(|info| info.name.as_str().cmp(name));
-        let index = index.map_err(|_| missing())?;
-        let info = &self.tensors[index];
+        let missing = |_| Error::MissingTensor { name: self.name().into(), tensor: name.into() };
+        let place = self.tensors.binary_search_by(|info| info.name.as_str().cmp(name)).map_err(missing)?;
+        let info = &self.tensors[place];
         let size = dtype::bytes_per_element(info.dtype);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.merged(index, &mut state)?;
-        let bytes = state.last.as_ref().and_then(|(_, bytes)| {
-            bytes.get(elements.start.checked_mul(size)?..elements.end.checked_mul(size)?)
-        });
-        let bytes = bytes.filter(|bytes| bytes.len() == out.len()).ok_or_else(|| Error::OutOfRange {
-            name: self.name().into(),
-            tensor: name.into(),
-            start: elements.start,
-            end: elements.end,
-            buffer: out.len(),
-            len: info.elements(),
-        })?;
-        out.copy_from_slice(bytes);
+        if elements.end > info.elements() || elements.len().checked_mul(size) != Some(out.len()) {
+            return Err(Error::OutOfRange {
+                name: self.name().into(),
+                tensor: name.into(),
+                start: elements.start,
+                end: elements.end,
+                buffer: out.len(),
+                len: info.elements(),
+            });
+        }
+        for (start, out) in elements.step_by(TILE).zip(out.chunks_mut(TILE * size)) {
+            let tile = start..start + out.len() / size;
+            out.copy_from_slice(&self.tile(info, tile, self.selected[place])?);
+        }
         Ok(())
     }
 }
@@ -150,40 +144,55 @@ fn adds(recipe: &Recipe, stats: &TensorStats, selected: bool) -> bool {
     ability * stats.ability_norm != 0.0 || language * stats.language_norm != 0.0
 }
 
-/// Eq. 4's statistics of one tensor: those of models that have nothing else.
-fn one_tensor<H: Host>(
-    models: &Models,
-    recipe: &Recipe,
-    info: &TensorInfo,
-    job: &Job<'_, H>,
-) -> Result<Vec<TensorStats>, MergeError> {
-    let alone = |of: &Arc<dyn Weights>| Alone::new(of, &info.name);
-    let languages = models.languages.iter().map(alone).collect::<Result<Vec<_>, _>>()?;
-    let (base, ability, reference) =
-        (alone(&models.base)?, alone(&models.ability)?, alone(&models.reference)?);
-    let inputs = Inputs {
-        base: &base,
-        ability: &ability,
-        reference: &reference,
-        languages: languages.iter().map(|model| model as &dyn Weights).collect(),
-    };
-    tensor_stats(&inputs, recipe, &mut |_| job.flow())
+/// All models reduced to one tensor, or to some elements of it.
+struct Parts {
+    base: Part,
+    ability: Part,
+    reference: Part,
+    languages: Vec<Part>,
 }
 
-/// A model reduced to one of its tensors.
-pub(crate) struct Alone {
-    of: Arc<dyn Weights>,
-    tensors: [TensorInfo; 1],
-}
+impl Parts {
+    fn of(models: &Models, tensor: &str, elements: Option<Range<usize>>) -> Result<Self, Error> {
+        let part = |of: &Arc<dyn Weights>| Part::new(of, tensor, elements.clone());
+        Ok(Self {
+            base: part(&models.base)?,
+            ability: part(&models.ability)?,
+            reference: part(&models.reference)?,
+            languages: models.languages.iter().map(part).collect::<Result<_, _>>()?,
+        })
+    }
 
-impl Alone {
-    /// Fails where the model has no such tensor.
-    pub fn new(of: &Arc<dyn Weights>, tensor: &str) -> Result<Self, Error> {
-        Ok(Self { of: of.clone(), tensors: [of.info(tensor)?.clone()] })
+    fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            base: &self.base,
+            ability: &self.ability,
+            reference: &self.reference,
+            languages: self.languages.iter().map(|part| part as &dyn Weights).collect(),
+        }
     }
 }
 
-impl Weights for Alone {
+/// A model reduced to one tensor, or to some elements of it, which it holds flat.
+pub(crate) struct Part {
+    of: Arc<dyn Weights>,
+    start: usize,
+    tensors: [TensorInfo; 1],
+}
+
+impl Part {
+    /// Fails where the model has no such tensor or elements.
+    pub fn new(of: &Arc<dyn Weights>, tensor: &str, elements: Option<Range<usize>>) -> Result<Self, Error> {
+        let info = of.info(tensor)?.clone();
+        let (start, info) = match elements {
+            None => (0, info),
+            Some(elements) => (elements.start, TensorInfo { shape: vec![elements.len()], ..info }),
+        };
+        Ok(Self { of: of.clone(), start, tensors: [info] })
+    }
+}
+
+impl Weights for Part {
     fn tensors(&self) -> &[TensorInfo] {
         &self.tensors
     }
@@ -193,6 +202,112 @@ impl Weights for Alone {
     }
 
     fn read_stored(&self, name: &str, elements: Range<usize>, out: &mut [u8]) -> Result<(), Error> {
-        self.of.read_stored(name, elements, out)
+        self.of.read_stored(name, self.start + elements.start..self.start + elements.end, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use maec_checkpoint::{Dtype, MemoryWeights, convert};
+    use maec_merge::{Options, merge_to_memory};
+
+    use super::*;
+
+    /// Three tensors of several tiles, drawn from a linear congruential generator.
+    fn model(seed: u32) -> Arc<dyn Weights> {
+        let mut state = seed.wrapping_mul(2_654_435_761);
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 8) / f64::from(1 << 23) - 1.0
+        };
+        let tensors = [("a", vec![5, 6]), ("b", vec![23]), ("c", vec![2, 3, 4])].map(|(name, shape)| {
+            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw()).collect();
+            let mut bytes = Vec::new();
+            convert::narrow(Dtype::BF16, &values, &mut bytes).unwrap();
+            (TensorInfo { name: name.into(), dtype: Dtype::BF16, shape }, bytes)
+        });
+        Arc::new(MemoryWeights::new(format!("model {seed}"), tensors.into()).unwrap())
+    }
+
+    fn models() -> Models {
+        Models { base: model(1), ability: model(2), reference: model(3), languages: vec![model(4), model(5)] }
+    }
+
+    fn recipe(changes: &str) -> Recipe {
+        let json = r#"{"version": 1, "merge_method": "maec", "base_model": "b", "ability": {"model": "a"},
+            "reference": {"model": "l"}, "languages": [{"name": "es", "model": "es", "weight": 0.5},
+            {"name": "bn", "model": "bn", "weight": 0.3}], "parameters": {"k2": 0.6}CHANGES}"#;
+        Recipe::from_json(&json.replace("CHANGES", changes)).unwrap()
+    }
+
+    fn lazy(models: Models, recipe: &Recipe) -> MergingWeights {
+        let whole = inputs(&models);
+        let stats = tensor_stats(&whole, recipe, &mut |_| ControlFlow::Continue(())).unwrap();
+        MergingWeights::new(models, recipe, &stats)
+    }
+
+    fn inputs(models: &Models) -> Inputs<'_> {
+        Inputs {
+            base: models.base.as_ref(),
+            ability: models.ability.as_ref(),
+            reference: models.reference.as_ref(),
+            languages: models.languages.iter().map(AsRef::as_ref).collect(),
+        }
+    }
+
+    #[test]
+    fn every_range_is_what_the_executor_writes() {
+        for recipe in [recipe(""), recipe(r#", "out_dtype": "float32""#)] {
+            let models = models();
+            let go_on = &mut |_: maec_merge::Progress<'_>| ControlFlow::Continue(());
+            let (expected, report) =
+                merge_to_memory(&inputs(&models), &recipe, &Options::default(), go_on).unwrap();
+            assert_eq!(report.selected, 2);
+            let merging = lazy(models, &recipe);
+            assert_eq!((merging.tensors(), merging.changed()), (expected.tensors(), 3));
+            for info in expected.tensors() {
+                let size = dtype::bytes_per_element(info.dtype);
+                let whole = expected.read_bytes(&info.name).unwrap();
+                for start in 0..info.elements() {
+                    for end in start..=info.elements() {
+                        let mut out = vec![0; (end - start) * size];
+                        merging.read_stored(&info.name, start..end, &mut out).unwrap();
+                        assert_eq!(out, whole[start * size..end * size], "{} {start}..{end}", info.name);
+                    }
+                }
+                let end = info.elements();
+                let past = merging.read_stored(&info.name, end..end + 1, &mut vec![0; size]);
+                assert!(matches!(past, Err(Error::OutOfRange { .. })));
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_merged_is_named_by_its_place_in_the_tensor() {
+        let mut models = models();
+        let mut bytes = models.base.read_bytes("b").unwrap();
+        bytes[2 * 20..2 * 21].copy_from_slice(&[0xc0, 0x7f]);
+        let read =
+            |name: &str| (models.base.info(name).unwrap().clone(), models.base.read_bytes(name).unwrap());
+        let broken = vec![read("a"), (models.base.info("b").unwrap().clone(), bytes), read("c")];
+        let recipe = recipe("");
+        let stats = tensor_stats(&inputs(&models), &recipe, &mut |_| ControlFlow::Continue(())).unwrap();
+        models.base = Arc::new(MemoryWeights::new("broken", broken).unwrap());
+        let error = MergingWeights::new(models, &recipe, &stats).read_bytes("b").unwrap_err();
+        assert!(matches!(error, Error::NonFinite { index: 20, .. }), "{error}");
+    }
+
+    #[test]
+    fn an_overflow_is_kept_as_it_is() {
+        let recipe = recipe(r#", "out_dtype": "float16""#);
+        let recipe = Recipe {
+            parameters: maec_recipe::Parameters { gamma: 1e6, k2: 1.0, ..recipe.parameters },
+            ..recipe
+        };
+        let merging = lazy(models(), &recipe);
+        assert!(merging.read_bytes("a").is_err());
+        assert!(matches!(merging.failure(), Some(MergeError::Overflow { .. })));
     }
 }

@@ -38,7 +38,6 @@ pub use words::{Chat, Words, WordsTexts};
 /// Everything that was looked at, and what is loaded.
 #[derive(Default)]
 pub(crate) struct Own {
-    /// An item's id is one more than its index.
     items: Vec<Looked>,
     loaded: Option<Loaded>,
 }
@@ -94,7 +93,7 @@ impl Own {
         recipe: Option<&Recipe>,
         started: &Started,
     ) -> Result<Reply, Failure> {
-        let (parts, mismatches) = self.fit(items, recipe)?;
+        let (parts, mismatches) = fit(&self.items, items, recipe)?;
         let cost = match &parts {
             Some(parts) => cost::cost(job, parts, recipe, started).await?,
             None => impossible(&mismatches),
@@ -110,49 +109,44 @@ impl Own {
         recipe: Option<&Recipe>,
         started: &Started,
     ) -> Result<Reply, Failure> {
-        // What was loaded before makes room.
-        self.loaded = None;
         if let Some(recipe) = recipe {
             recipe.validate()?;
         }
-        let (parts, mismatches) = self.fit(items, recipe)?;
+        let (parts, mismatches) = fit(&self.items, items, recipe)?;
         if let Some(fatal) = mismatches.into_iter().find(|mismatch| mismatch.fatal) {
             let message = format!("{}: {}", fatal.item, fatal.what);
             return Err(Failure::refused(message, &fatal.fix));
         }
         let parts = parts.ok_or_else(|| Failure::refused("Nothing can be loaded.", "Open a model first."))?;
-        let (loaded, reply) = load::load(job, &parts, recipe, started).await?;
-        self.loaded = Some(loaded);
-        Ok(reply)
+        load::load(job, &parts, recipe, started, &mut self.loaded).await
     }
 
     /// What is loaded.
     fn loaded(&mut self) -> Result<&mut Loaded, Failure> {
         self.loaded.as_mut().ok_or_else(|| Failure::refused("No model is loaded.", "Load one first."))
     }
+}
 
-    /// The items' parts, where all are there, and everything that does not fit.
-    fn fit<'a>(
-        &'a self,
-        items: &[ItemId],
-        recipe: Option<&Recipe>,
-    ) -> Result<(Option<Parts<'a>>, Vec<Mismatch>), Failure> {
-        let items = items.iter().map(|&id| self.item(id)).collect::<Result<Vec<_>, _>>()?;
-        let mut mismatches = weigh::mismatches(&items, recipe)?;
-        match Parts::find(&items, recipe) {
-            Ok(parts) => Ok((Some(parts), mismatches)),
-            Err(problems) => {
-                mismatches.extend(problems);
-                Ok((None, mismatches))
-            }
-        }
-    }
-
-    fn item(&self, id: ItemId) -> Result<&Looked, Failure> {
-        let index = (id as usize).checked_sub(1);
-        index
-            .and_then(|index| self.items.get(index))
+/// The items' parts, where all are there, and everything that does not fit.
+fn fit<'a>(
+    known: &'a [Looked],
+    items: &[ItemId],
+    recipe: Option<&Recipe>,
+) -> Result<(Option<Parts<'a>>, Vec<Mismatch>), Failure> {
+    let find = |&id: &ItemId| {
+        known
+            .iter()
+            .find(|item| item.id == id)
             .ok_or_else(|| Failure::refused(format!("The engine knows no item {id}."), "Open it again."))
+    };
+    let items = items.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let mut mismatches = weigh::mismatches(&items, recipe)?;
+    match Parts::find(&items, recipe) {
+        Ok(parts) => Ok((Some(parts), mismatches)),
+        Err(problems) => {
+            mismatches.extend(problems);
+            Ok((None, mismatches))
+        }
     }
 }
 

@@ -107,14 +107,18 @@ impl<'a> Merged<'a> {
     }
 }
 
-/// The one item of a name; otherwise how many there are. A name is first taken as it stands, then without its folder
-/// and ending, since recipes name files where they were made.
+/// The one item of a name; otherwise how many there are. A name is first taken as it stands, then without a branch or
+/// tag, then without its folder and ending, since recipes name files where they were made. A commit is never left out.
 fn find<'a>(items: &[&'a Looked], recipe: &Recipe, name: &str) -> Result<Part<'a>, usize> {
     if name == recipe.base_model {
         return Ok(Part::Base);
     }
     let named = named(items);
-    for wanted in [name, stem(name)] {
+    let plain = match name.split_once('@') {
+        Some((id, revision)) if !is_commit(revision) => id,
+        _ => name,
+    };
+    for wanted in [name, plain, stem(plain)] {
         let mut found = named.iter().filter(|(_, names)| names.contains(&wanted));
         match (found.next(), found.count()) {
             (Some((part, _)), 0) => return Ok(*part),
@@ -130,7 +134,8 @@ fn named<'a>(items: &[&'a Looked]) -> Vec<(Part<'a>, Vec<&'a str>)> {
     let mut named = Vec::new();
     for (index, &item) in items.iter().enumerate() {
         let title = item.place.title.as_str();
-        let titles = [title, title.split('@').next().unwrap_or(title), stem(title)];
+        let plain = title.split('@').next().unwrap_or(title);
+        let titles = [title, plain, stem(plain)];
         for delta in item.deltas() {
             let mut names = vec![delta.card.name.as_str(), delta.file.as_str()];
             if matches!(item.thing, Thing::Delta(_)) {
@@ -144,6 +149,11 @@ fn named<'a>(items: &[&'a Looked]) -> Vec<(Part<'a>, Vec<&'a str>)> {
         }
     }
     named
+}
+
+/// Whether a revision is a whole commit.
+fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn no_base(first: Option<&Looked>) -> Mismatch {

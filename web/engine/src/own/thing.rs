@@ -24,7 +24,7 @@ pub(crate) struct Looked {
 
 /// What it is.
 pub(crate) enum Thing {
-    Model(Model),
+    Model(Box<Model>),
     Delta(Delta),
     Pack(Box<OwnPack>),
     Recipe(Recipe),
