@@ -8,7 +8,7 @@ use maec_checkpoint::Dtype;
 use maec_model::DeviceKind;
 use maec_train::{Schedule, TrainConfig};
 
-use crate::commands::{delta, eval, merge, neurons, pack, train, verify, world};
+use crate::commands::{delta, eval, forward, generate, merge, neurons, pack, train, verify, world};
 use crate::input::CorpusArg;
 use crate::quickstart;
 
@@ -36,8 +36,12 @@ pub enum Command {
     Delta(delta::Args),
     /// Merge models by a recipe (Eq. 2–5, or the task vector).
     Merge(merge::Args),
-    /// Evaluate models: problems answered, and perplexity of held-out text.
+    /// Evaluate models: problems answered, perplexity of held-out text, benchmarks.
     Eval(eval::Args),
+    /// Let a model go on with a text.
+    Generate(generate::Args),
+    /// Write a model's logits and hidden states for given tokens.
+    Forward(forward::Args),
     /// Bundle a base, its deltas and its problems for the studio.
     Pack(pack::Args),
     /// Check a pack's hashes, and compute what the studio shows of it.
@@ -55,6 +59,8 @@ impl Command {
             Self::Delta(args) => delta::run(&args),
             Self::Merge(args) => merge::run(&args),
             Self::Eval(args) => eval::run(&args),
+            Self::Generate(args) => generate::run(&args),
+            Self::Forward(args) => forward::run(&args),
             Self::Pack(args) => pack::run(&args),
             Self::Verify(args) => verify::run(&args),
         }

@@ -1,4 +1,4 @@
-//! `maec`, the companion: makes worlds, trains, finds key neurons, extracts deltas, merges, evaluates and packs.
+//! `maec`, the companion: makes worlds, trains, finds key neurons, extracts deltas, merges, evaluates, generates and packs.
 //!
 //! Results go to standard output, progress and the one line of an error to standard error. The exit code is 2 for
 //! usage (arguments, recipe), 130 when interrupted, else 1 for a failure.
@@ -16,6 +16,7 @@ mod output;
 mod pack;
 mod progress;
 mod quickstart;
+mod remote;
 mod run_folder;
 mod table;
 mod training;

@@ -1,7 +1,8 @@
 //! Models by the names that recipes and command lines give them.
 //!
 //! A name is a Hugging Face folder, one safetensors file (its ending may be left out), a sparse delta, or an entry of
-//! a pack: `PACK#a-l0`, `PACK/a-l0`, or plainly `a-l0` where the names are looked up in the pack's own folder.
+//! a pack: `PACK#a-l0`, `PACK/a-l0`, or plainly `a-l0` where the names are looked up in the pack's own folder. What is not
+//! on the disk may be on the hub, `org/name` or `org/name@revision`, or behind a URL; it is fetched into the user's cache.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,16 +13,20 @@ use burn::tensor::Device;
 use maec_checkpoint::{
     Error, FileSource, ModelFolder, Pack, SafetensorsReader, SparseDelta, Weights, convert, fingerprint,
 };
+use maec_hub::Remote;
 use maec_model::{Decoder, ModelConfig, WordTokenizer};
+use maec_recipe::Recipe;
+use maec_tokenizer::Tokenizer;
 
-use crate::input;
+use crate::{input, remote};
 
 /// Metadata by which a sparse delta is known.
 const DELTA_KEY: &str = "maec_delta";
 /// What recipes and command lines call a pack's base.
 const BASE: &str = "base";
 /// Text files of a model folder that go along with its weights.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
+    "chat_template.jinja",
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -50,6 +55,33 @@ impl Model {
     /// The tokenizer. Fails where there is none, or it is of another kind.
     pub fn tokenizer(&self) -> Result<WordTokenizer> {
         WordTokenizer::from_json(self.text("tokenizer.json")?).with_context(|| self.weights.name().to_owned())
+    }
+
+    /// The tokenizer, of any kind.
+    pub fn full_tokenizer(&self) -> Result<Box<dyn Tokenizer>> {
+        let config = self.texts.get("tokenizer_config.json").map(String::as_str);
+        maec_tokenizer::open(self.text("tokenizer.json")?, config)
+            .with_context(|| self.weights.name().to_owned())
+    }
+
+    /// The tokens that end a text: those of generation_config.json and of config.json, else `</s>`.
+    pub fn stop_tokens(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<u32>> {
+        let mut stop = self.config()?.eos_token_ids;
+        if let Some(text) = self.texts.get("generation_config.json")
+            && let Ok(json) = serde_json::from_str::<serde_json::Value>(text)
+        {
+            let ids = match &json["eos_token_id"] {
+                serde_json::Value::Array(ids) => ids.clone(),
+                one => vec![one.clone()],
+            };
+            stop.extend(ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
+        }
+        if stop.is_empty() {
+            stop.extend(tokenizer.id_of("</s>"));
+        }
+        stop.sort_unstable();
+        stop.dedup();
+        Ok(stop)
     }
 
     /// The decoder on a device. Fails where the weights do not fit the configuration or hold a NaN or infinity.
@@ -82,6 +114,8 @@ pub struct Models {
     folder: PathBuf,
     packs: BTreeMap<PathBuf, Arc<Pack>>,
     opened: Vec<PathBuf>,
+    /// What remote names led to, and the names that find the same again.
+    remote: BTreeMap<String, remote::Fetched>,
 }
 
 /// Where a name leads.
@@ -94,7 +128,12 @@ enum Place {
 impl Models {
     /// Names are relative to `folder`, and the entries of the pack that it may be.
     pub fn in_folder(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), packs: BTreeMap::new(), opened: Vec::new() }
+        Self {
+            folder: folder.to_owned(),
+            packs: BTreeMap::new(),
+            opened: Vec::new(),
+            remote: BTreeMap::new(),
+        }
     }
 
     /// A model that stands on its own.
@@ -141,6 +180,17 @@ impl Models {
         self.opened.iter().chain(self.packs.keys()).map(PathBuf::as_path)
     }
 
+    /// Puts the commits that were fetched into a recipe's names, so that it finds the same bytes again.
+    pub fn pin(&self, recipe: &mut Recipe) {
+        let languages = recipe.languages.iter_mut().map(|language| &mut language.model);
+        let names = [&mut recipe.base_model, &mut recipe.ability.model, &mut recipe.reference.model];
+        for name in names.into_iter().chain(languages) {
+            if let Some(fetched) = self.remote.get(name.as_str()) {
+                *name = fetched.pinned.clone();
+            }
+        }
+    }
+
     fn find(&mut self, name: &str) -> Result<Place> {
         let place = self.look_up(name)?;
         if let Place::Folder(path) | Place::File(path) = &place {
@@ -177,7 +227,24 @@ impl Models {
         if with_ending.is_file() {
             return Ok(Place::File(with_ending));
         }
+        if let Some(remote) = self.remote_name(name) {
+            if !self.remote.contains_key(name) {
+                self.remote.insert(name.into(), remote::fetch(&remote)?);
+            }
+            let path = self.remote[name].path.clone();
+            return Ok(if path.is_dir() { Place::Folder(path) } else { Place::File(path) });
+        }
         Err(Error::Missing { path: path.display().to_string() }.into())
+    }
+
+    /// A name that can't be meant for the disk: `a/b` is looked for on the hub only where there is no folder `a`.
+    fn remote_name(&self, name: &str) -> Option<Remote> {
+        let plain = !name.contains("://") && !name.contains('@');
+        let folder = name.split('/').next().unwrap_or_default();
+        if plain && self.folder.join(folder).exists() {
+            return None;
+        }
+        Remote::parse(name).ok()
     }
 
     /// The pack in a folder, if there is one.

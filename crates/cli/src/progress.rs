@@ -16,6 +16,15 @@ pub fn bar(label: &str, total: u64) -> ProgressBar {
     bar
 }
 
+/// A bar over bytes, whose number becomes known later.
+pub fn bytes(label: &str) -> ProgressBar {
+    let bar = bar(label, 0);
+    let template = "{prefix} [{bar:30}] {bytes}/{total_bytes} · {bytes_per_sec} · {eta} left  {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.progress_chars("━━╌"));
+    bar
+}
+
 /// Something whose length is not known.
 pub fn spinner(label: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner();

@@ -5,6 +5,8 @@
 //!   ([`paired_difference`]);
 //! - [`perplexity`]: of held-out text, with bits per byte, so that tokenizers compare.
 //!
+//! - [`Runner`]: any decoder with its tokenizer, as the benchmarks of `maec-tasks` ask it.
+//!
 //! Nothing here knows how a model was made. Device reads are awaited, so that the same code runs in a browser.
 
 mod accuracy;
@@ -14,6 +16,7 @@ mod paired;
 mod perplexity;
 mod problem;
 mod report;
+mod runner;
 
 pub use accuracy::Accuracy;
 pub use answer::{Options, Sample, answer, batches, parse_answer, stop_tokens};
@@ -22,3 +25,4 @@ pub use paired::{PairedDifference, paired_difference};
 pub use perplexity::{Perplexity, perplexity};
 pub use problem::{HeldOut, Problem};
 pub use report::{LanguageReport, ModelReport};
+pub use runner::Runner;

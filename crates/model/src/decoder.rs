@@ -125,7 +125,8 @@ impl Decoder {
         }
     }
 
-    fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Tensor<2> {
+    /// Final hidden states, after the last norm, `[tokens, d_model]`; with a cache, the batch's keys and values go in it.
+    pub fn hidden(&self, batch: &Batch, cache: Option<&mut Cache>) -> Tensor<2> {
         self.run(batch, cache, &mut |_| {})
     }
 

@@ -122,6 +122,11 @@ impl<'a> Generator<'a> {
         Ok(self.outputs)
     }
 
+    /// Ends one sequence: what its text says is enough.
+    pub fn end(&mut self, sequence: usize) {
+        self.outputs[sequence].stopped = true;
+    }
+
     /// What there is so far.
     pub fn outputs(&self) -> &[Generated] {
         &self.outputs

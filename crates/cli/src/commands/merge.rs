@@ -82,12 +82,14 @@ pub fn run(args: &Args) -> Result<()> {
         let folder = MergedFolder::create(&args.out, &opened.base)?;
         let mut sink = folder.sink()?;
         let options = Options { metadata: folder.metadata(), ..options };
-        let report = execute(&inputs, &recipe, &mut sink, &options, progress)?;
+        let mut report = execute(&inputs, &recipe, &mut sink, &options, progress)?;
         Box::new(sink).finish()?;
+        models.pin(&mut report.recipe);
         folder.finish(&report)?;
         report
     };
     bar.finish_and_clear();
+    models.pin(&mut report.recipe);
     report.versions.insert("maec".into(), env!("CARGO_PKG_VERSION").into());
     if let Some(file) = report_file {
         file.finish(&report)?;

@@ -2,6 +2,8 @@
 
 pub mod delta;
 pub mod eval;
+pub mod forward;
+pub mod generate;
 pub mod merge;
 pub mod neurons;
 pub mod pack;

@@ -1,4 +1,6 @@
-//! `maec eval`: accuracy and perplexity of models.
+//! `maec eval`: accuracy and perplexity of models, on the world's problems and on benchmarks.
+
+mod benchmark;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use maec_checkpoint::model_hash;
 use maec_eval::{ModelReport, Options};
 use serde::Serialize;
 
+use self::benchmark::{Setup, TaskArgs};
 use crate::args::DeviceArg;
 use crate::evaluation::{self, TestSet};
 use crate::input::{self, FileRecord};
@@ -19,27 +22,31 @@ use crate::progress;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   maec eval --model base --model merged --problems world/test --text world/heldout --out results.json
+  maec eval --model merged --task mgsm --data benchmarks --languages es,bn --limit 50 --journal answers
+  maec eval --model merged --task jsonl --file questions.jsonl
 
-An answer is greedy generation from the question alone, until the end token; right is an exact match of its number.")]
+Benchmarks take the prompts and filters of lm-evaluation-harness. Of the world's problems, an answer is greedy generation from the question alone, until the end token; right is an exact match of its number.")]
 pub struct Args {
     /// Model: a folder, or a pack's entry such as PACK#base; may be given several times.
     #[arg(long = "model", value_name = "DIR", required = true)]
     models: Vec<PathBuf>,
     /// Problems: JSONL files, or folders of them.
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "text")]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "tasks", required_unless_present_any = ["text", "tasks"])]
     problems: Vec<PathBuf>,
     /// Held-out text: JSONL files with "language" and "text", or folders of them.
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "tasks")]
     text: Vec<PathBuf>,
+    #[command(flatten)]
+    benchmarks: TaskArgs,
     /// The first so many problems of every language.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
-    /// Prompts that go through a model together.
-    #[arg(long, value_name = "N", default_value_t = Options::default().batch)]
-    batch: usize,
-    /// Tokens after which an answer that does not end is cut off.
-    #[arg(long, value_name = "N", default_value_t = Options::default().max_new_tokens)]
-    max_new_tokens: usize,
+    /// Prompts that go through a model together; 100 of the world's problems, 8 of a benchmark by default.
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Tokens after which an answer that does not end is cut off; 6 in the world, the task's own number by default.
+    #[arg(long, value_name = "N")]
+    max_new_tokens: Option<usize>,
     #[command(flatten)]
     device: DeviceArg,
     /// Write the results with every sample as JSON.
@@ -68,12 +75,30 @@ struct Evaluated {
 
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
+    if !args.benchmarks.tasks.is_empty() {
+        return benchmark::run_all(
+            &args.benchmarks,
+            &Setup {
+                models: &args.models,
+                batch: args.batch.unwrap_or(maec_tasks::Run::default().batch),
+                max_new_tokens: args.max_new_tokens,
+                limit: args.limit.map(NonZeroUsize::get),
+                device: &args.device,
+                out: args.out.as_deref(),
+                json: args.json,
+            },
+        );
+    }
     let report_file = args.out.as_deref().map(ReportFile::begin).transpose()?;
     let (problems, mut files) = input::problems(&args.problems)?;
     let (texts, more) = input::held_out(&args.text)?;
     files.extend(more);
     let tests = TestSet::new(problems, texts, args.limit.map(NonZeroUsize::get));
-    let options = Options { batch: args.batch, max_new_tokens: args.max_new_tokens };
+    let defaults = Options::default();
+    let options = Options {
+        batch: args.batch.unwrap_or(defaults.batch),
+        max_new_tokens: args.max_new_tokens.unwrap_or(defaults.max_new_tokens),
+    };
     let device = args.device.open()?;
 
     let bar = progress::bar("evaluating", tests.units() * args.models.len() as u64);
