@@ -9,8 +9,8 @@ use maec_model::ModelConfig;
 use maec_protocol::Cost;
 use maec_recipe::Recipe;
 
-use super::merging::Part;
 use super::parts::Parts;
+use super::slice::Slice;
 use crate::job::Job;
 use crate::{Failure, Host, Started};
 
@@ -87,7 +87,7 @@ fn trial<H: Host>(
     let before = job.host().now();
     base.read_f32(&info.name)?;
     if let Some(recipe) = recipe {
-        let base = Part::new(base, &info.name, None)?;
+        let base = Slice::new(base, &info.name, None)?;
         let languages = recipe.languages.iter().map(|_| &base as &dyn Weights).collect();
         let inputs = Inputs { base: &base, ability: &base, reference: &base, languages };
         let merged = tensor_stats(&inputs, recipe, &mut |_| ControlFlow::Continue(()))

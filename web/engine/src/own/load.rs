@@ -1,12 +1,14 @@
 //! Loading: what is fetched, checked, merged and put on the device, one tensor at a time.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use maec_checkpoint::{Error, Weights, convert, dtype};
+use maec_checkpoint::{Error, Weights, convert, dtype, fingerprint, sha256_hex};
 use maec_hub::{Phase, Progress};
 use maec_model::{Assembly, Decoder, ModelConfig};
 use maec_protocol::Reply;
 use maec_recipe::Recipe;
+use maec_tasks::{MemoryJournal, Subject};
 
 use super::merging::MergingWeights;
 use super::parts::Parts;
@@ -27,6 +29,10 @@ pub(crate) struct Loaded {
     pub words: Words,
     /// Tokens that end a text.
     pub stops: Vec<u32>,
+    /// What it is, for reports.
+    pub subject: Subject,
+    /// What benchmarks have answered.
+    pub journal: MemoryJournal,
 }
 
 /// Loads the base, merged with the recipe's models where there is a recipe. No merged tensor is kept beside the
@@ -65,8 +71,24 @@ pub(crate) async fn load<H: Host>(
     };
     let device_bytes = started.storage.bytes(model.config());
     let reply = Reply::OwnLoaded { seconds: job.seconds(), device_bytes, merged_tensors };
-    *loaded = Some(Loaded { model, words, stops: base.stops.clone() });
+    let subject = subject(parts, recipe, started)?;
+    let (stops, journal) = (base.stops.clone(), MemoryJournal::default());
+    *loaded = Some(Loaded { model, words, stops, subject, journal });
     Ok(reply)
+}
+
+/// The model in words that tell it from others.
+fn subject(parts: &Parts<'_>, recipe: Option<&Recipe>, started: &Started) -> Result<Subject, Failure> {
+    let used = parts.files().into_iter().map(|(item, _)| item.place.title.clone());
+    let mut conditions = BTreeMap::from([
+        ("base fingerprint".to_owned(), fingerprint(parts.base.folder.as_ref())?),
+        ("device".to_owned(), started.backend.device.clone()),
+        ("weights".to_owned(), if started.storage.half { "f16" } else { "f32" }.to_owned()),
+    ]);
+    if let Some(recipe) = recipe {
+        conditions.insert("recipe".to_owned(), sha256_hex(recipe.to_json().as_bytes()));
+    }
+    Ok(Subject { model: used.collect::<Vec<_>>().join(" + "), conditions })
 }
 
 /// Fetches what is elsewhere and will be read.

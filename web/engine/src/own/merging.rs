@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use maec_checkpoint::{Error, TensorInfo, Weights, dtype};
-use maec_merge::{Inputs, MergeError, TensorStats, merge_tensor, select_tensors, tensor_stats};
+use maec_merge::{MergeError, TensorStats, merge_tensor, select_tensors, tensor_stats};
 use maec_recipe::{MergeMethod, Recipe};
 
+use super::slice::Slices;
 use crate::device_merge::stored_dtype;
 use crate::job::Job;
 use crate::{Failure, Host};
@@ -49,8 +50,8 @@ impl MergingWeights {
         for info in models.base.tensors() {
             job.checkpoint().await?;
             job.progress(|| "Comparing tensors".into(), done, total);
-            let parts = Parts::of(&models, &info.name, None)?;
-            stats.extend(tensor_stats(&parts.inputs(), recipe, &mut |_| job.flow())?);
+            let slices = Slices::of(&models, &info.name, None)?;
+            stats.extend(tensor_stats(&slices.inputs(), recipe, &mut |_| job.flow())?);
             done += info.bytes() as u64;
         }
         Ok(Self::new(models, recipe, &stats))
@@ -80,8 +81,8 @@ impl MergingWeights {
     /// Some elements of a tensor, merged and stored.
     fn tile(&self, info: &TensorInfo, elements: Range<usize>, selected: bool) -> Result<Vec<u8>, Error> {
         let start = elements.start;
-        let parts = Parts::of(&self.models, &info.name, Some(elements))?;
-        merge_tensor(&parts.inputs(), &self.recipe, &info.name, selected).map_err(|error| match error {
+        let slices = Slices::of(&self.models, &info.name, Some(elements))?;
+        merge_tensor(&slices.inputs(), &self.recipe, &info.name, selected).map_err(|error| match error {
             MergeError::Checkpoint(Error::NonFinite { name, tensor, index }) => {
                 Error::NonFinite { name, tensor, index: start + index }
             }
@@ -144,74 +145,12 @@ fn adds(recipe: &Recipe, stats: &TensorStats, selected: bool) -> bool {
     ability * stats.ability_norm != 0.0 || language * stats.language_norm != 0.0
 }
 
-/// All models reduced to one tensor, or to some elements of it.
-struct Parts {
-    base: Part,
-    ability: Part,
-    reference: Part,
-    languages: Vec<Part>,
-}
-
-impl Parts {
-    fn of(models: &Models, tensor: &str, elements: Option<Range<usize>>) -> Result<Self, Error> {
-        let part = |of: &Arc<dyn Weights>| Part::new(of, tensor, elements.clone());
-        Ok(Self {
-            base: part(&models.base)?,
-            ability: part(&models.ability)?,
-            reference: part(&models.reference)?,
-            languages: models.languages.iter().map(part).collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn inputs(&self) -> Inputs<'_> {
-        Inputs {
-            base: &self.base,
-            ability: &self.ability,
-            reference: &self.reference,
-            languages: self.languages.iter().map(|part| part as &dyn Weights).collect(),
-        }
-    }
-}
-
-/// A model reduced to one tensor, or to some elements of it, which it holds flat.
-pub(crate) struct Part {
-    of: Arc<dyn Weights>,
-    start: usize,
-    tensors: [TensorInfo; 1],
-}
-
-impl Part {
-    /// Fails where the model has no such tensor or elements.
-    pub fn new(of: &Arc<dyn Weights>, tensor: &str, elements: Option<Range<usize>>) -> Result<Self, Error> {
-        let info = of.info(tensor)?.clone();
-        let (start, info) = match elements {
-            None => (0, info),
-            Some(elements) => (elements.start, TensorInfo { shape: vec![elements.len()], ..info }),
-        };
-        Ok(Self { of: of.clone(), start, tensors: [info] })
-    }
-}
-
-impl Weights for Part {
-    fn tensors(&self) -> &[TensorInfo] {
-        &self.tensors
-    }
-
-    fn name(&self) -> &str {
-        self.of.name()
-    }
-
-    fn read_stored(&self, name: &str, elements: Range<usize>, out: &mut [u8]) -> Result<(), Error> {
-        self.of.read_stored(name, self.start + elements.start..self.start + elements.end, out)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
 
     use maec_checkpoint::{Dtype, MemoryWeights, convert};
-    use maec_merge::{Options, merge_to_memory};
+    use maec_merge::{Inputs, Options, merge_to_memory};
 
     use super::*;
 

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `Look` | [`place`], [`remote`], [`look`], [`card`], [`thing`]: headers and small texts only |
 //! | `Weigh` | [`parts`], [`weigh`], [`cost`]: what does not fit, and what it costs |
-//! | `Load` | [`load`], [`verify`], [`merging`]: each tensor merged when its parameter is made |
+//! | `Load` | [`load`], [`verify`], [`merging`], [`slice`]: each tile merged when its parameter is made |
 //! | `GenerateOwn` | [`generate`] |
+//! | `EvaluateOwn` | [`evaluate`] |
 
 mod card;
 mod cost;
+mod evaluate;
 mod generate;
 mod load;
 mod look;
@@ -16,6 +18,7 @@ mod merging;
 mod parts;
 mod place;
 mod remote;
+mod slice;
 mod stops;
 mod thing;
 mod verify;
@@ -58,8 +61,11 @@ impl Own {
             Request::GenerateOwn { prompt, chat, max_new_tokens } => {
                 self.loaded()?.generate(job, &prompt, chat, max_new_tokens).await
             }
-            Request::EvaluateOwn { .. } => {
-                Err(Failure::refused("This engine evaluates packs only.", "Use the companion (`maec eval`)."))
+            Request::EvaluateOwn { task, names, language, limit } => {
+                let loaded = self.loaded()?;
+                let files = Opened::dropped(job.host().files(job.id(), &names)?);
+                let task = evaluate::task(&files, &task, &language)?;
+                loaded.evaluate(job, &task, limit).await
             }
             // The engine answers all others itself.
             _ => Err(Failure::Cancelled),

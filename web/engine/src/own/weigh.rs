@@ -6,6 +6,7 @@ use maec_recipe::{Recipe, glob};
 
 use super::thing::{Delta, Looked, Model};
 use crate::Failure;
+use crate::failure::sentence;
 
 /// Everything that a merge of the items, or a use of the first, would stumble over.
 pub(crate) fn mismatches(items: &[&Looked], recipe: Option<&Recipe>) -> Result<Vec<Mismatch>, Failure> {
@@ -29,6 +30,7 @@ pub(crate) fn mismatches(items: &[&Looked], recipe: Option<&Recipe>) -> Result<V
         }
     }
     if let Some(recipe) = recipe {
+        found.extend(invalid(recipe));
         found.extend(patterns(base, recipe));
     }
     Ok(found)
@@ -89,6 +91,17 @@ fn known_fingerprint(base: &Model) -> Result<Option<String>, Failure> {
         }
     }
     Ok(base.fingerprint.borrow().clone())
+}
+
+/// Values that no recipe may have.
+fn invalid(recipe: &Recipe) -> Option<Mismatch> {
+    let error = recipe.validate().err()?;
+    Some(Mismatch {
+        item: "recipe".into(),
+        what: sentence(&error.to_string()),
+        fix: "Correct it in the recipe.".into(),
+        fatal: true,
+    })
 }
 
 /// Patterns that no tensor's name matches.

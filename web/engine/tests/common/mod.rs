@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod own;
 pub mod web;
 
 use std::cell::{Cell, RefCell};
