@@ -4,6 +4,7 @@ mod common;
 
 use common::own::*;
 use common::{Bed, Files, config, delta, model, recipe, safetensors, tokenizer};
+use maec_checkpoint::{MemoryWeights, Weights};
 use maec_protocol::{Reply, Request, StopReason};
 use maec_recipe::{MergeMethod, OutDtype, Parameters, Recipe};
 use maec_tokenizer::Tokenizer;
@@ -191,4 +192,28 @@ fn a_dropped_benchmark_is_asked_and_reported() {
     bed.world.cancel.set(None);
     assert_eq!(first(&mut bed), Some((4, 6)));
     assert!(failed(bed.ask(ask("chess", None))).contains("chess"));
+}
+
+#[test]
+fn shards_are_one_model() {
+    let whole = model(0);
+    let mut weight_map = serde_json::Map::new();
+    let mut dropped = folder("tiny", &whole);
+    dropped.remove("tiny/model.safetensors");
+    for (shard, infos) in whole.tensors().chunks(12).enumerate() {
+        let name = format!("model-0000{}-of-00002.safetensors", shard + 1);
+        weight_map.extend(infos.iter().map(|info| (info.name.clone(), name.clone().into())));
+        let tensors = infos.iter().map(|info| (info.clone(), whole.read_bytes(&info.name).unwrap()));
+        let part = MemoryWeights::new("part", tensors.collect()).unwrap();
+        dropped.insert(format!("tiny/{name}"), safetensors(&part));
+    }
+    // Other weights beside them, as some repositories have, are no part of the model.
+    dropped.insert("tiny/consolidated.safetensors".into(), safetensors(&model(1)));
+    let index = json!({"metadata": {"total_size": 1}, "weight_map": weight_map}).to_string().into_bytes();
+    dropped.insert("tiny/model.safetensors.index.json".into(), index);
+    let mut bed = bed(Files::new(), Files::new());
+    let found = item(look_dropped(&mut bed, dropped));
+    assert_eq!((card(&found).shards, card(&found).tensors), (2, 20));
+    load(&mut bed, &[found.id], None);
+    assert_eq!(write(&mut bed, PROMPTS[1], false), written_by(&whole, PROMPTS[1]));
 }
