@@ -8,7 +8,7 @@ use maec_checkpoint::Dtype;
 use maec_model::DeviceKind;
 use maec_train::{Schedule, TrainConfig};
 
-use crate::commands::{delta, eval, forward, generate, merge, neurons, pack, train, verify, world};
+use crate::commands::{bench, delta, eval, forward, generate, merge, neurons, pack, train, verify, world};
 use crate::input::CorpusArg;
 use crate::quickstart;
 
@@ -42,6 +42,8 @@ pub enum Command {
     Generate(generate::Args),
     /// Write a model's logits and hidden states for given tokens.
     Forward(forward::Args),
+    /// Random models of known shapes, and how fast a model runs.
+    Bench(bench::Args),
     /// Bundle a base, its deltas and its problems for the studio.
     Pack(pack::Args),
     /// Check a pack's hashes, and compute what the studio shows of it.
@@ -61,6 +63,7 @@ impl Command {
             Self::Eval(args) => eval::run(&args),
             Self::Generate(args) => generate::run(&args),
             Self::Forward(args) => forward::run(&args),
+            Self::Bench(args) => bench::run(&args),
             Self::Pack(args) => pack::run(&args),
             Self::Verify(args) => verify::run(&args),
         }

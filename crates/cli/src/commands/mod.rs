@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, and what it does with them.
 
+pub mod bench;
 pub mod delta;
 pub mod eval;
 pub mod forward;

@@ -93,7 +93,10 @@ pub fn run_all(args: &TaskArgs, setup: &Setup<'_>) -> Result<()> {
         let hash = model_hash(model.weights.as_ref())?;
         let subject = Subject {
             model: format!("sha256:{hash}"),
-            conditions: BTreeMap::from([("device".into(), format!("{:?}", setup.device.device).to_lowercase())]),
+            conditions: BTreeMap::from([(
+                "device".into(),
+                format!("{:?}", setup.device.device).to_lowercase(),
+            )]),
         };
         for task in &tasks {
             let mut runner = Runner::new(&decoder, tokenizer.as_ref(), stop.clone(), &interrupt::requested);
