@@ -25,8 +25,8 @@ pub fn all(browser: bool) -> Result<bool> {
     });
     checks.run("clippy for wasm", |_| {
         let words = ["clippy", "--target", WASM, "-p", "maec-studio", "-p", "maec-engine"];
-        let words = [&words[..], &["-p", "maec-tokenizer-web"]].concat();
-        command(&words).args(["--features", "maec-engine/gpu", "--", "-D", "warnings"]).check()
+        let words = [&words[..], &["-p", "maec-tokenizer-web", "-p", "maec-bytes"]].concat();
+        command(&words).args(["--features", "maec-engine/gpu,maec-engine/own", "--", "-D", "warnings"]).check()
     });
     checks.run("documentation", |_| {
         command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").check()
@@ -47,15 +47,23 @@ pub fn all(browser: bool) -> Result<bool> {
     });
     checks.run("tests in wasm", |found| {
         let (true, Some(tools)) = (browser, found.tools.clone()) else { return Ok(Tally::SKIPPED) };
-        let browser = setup::browser()?;
+        let driver = setup::browser()?.driver;
+        let in_wasm = |words: &[&str]| {
+            let mut tests = command(&["test", "--target", WASM, "--no-fail-fast"]);
+            tests
+                .args(words)
+                .env("WASM_BINDGEN_USE_BROWSER", "1")
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.test_runner())
+                .env("CHROMEDRIVER", &driver)
+                .env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+            tests
+        };
         // The tests that ask wasm for the same bytes as a native program gives.
-        command(&["test", "--target", WASM, "-p", "maec-world", "-p", "maec-merge", "--no-fail-fast"])
-            .args(["--test", "golden", "--test", "bits"])
-            .env("WASM_BINDGEN_USE_BROWSER", "1")
-            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.test_runner())
-            .env("CHROMEDRIVER", browser.driver)
-            .env("WASM_BINDGEN_TEST_TIMEOUT", "300")
-            .count_tests()
+        let bits = ["-p", "maec-world", "-p", "maec-merge", "--test", "golden", "--test", "bits"];
+        let mut tally = in_wasm(&bits).count_tests()?;
+        // The browser's files, storage and network, in a worker.
+        tally += in_wasm(&["-p", "maec-bytes", "--test", "worker"]).count_tests()?;
+        Ok(tally)
     });
     checks.run("browser tests", |found| {
         if !browser || found.tools.is_none() {

@@ -55,6 +55,8 @@ enum Bench {
     Studio,
     /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
     Train,
+    /// Tokens a second of a 135-million-parameter model beside transformers on the same cores (installs it likewise).
+    Inference,
 }
 
 fn main() -> ExitCode {
@@ -88,6 +90,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Test { no_browser, .. } => check::all(!no_browser),
         Command::Bench { what: Bench::Size } => bench::size(),
         Command::Bench { what: Bench::Studio } => bench::studio().map(|()| true),
+        Command::Bench { what: Bench::Inference } => peers::inference().map(|()| true),
         Command::Bench { what: Bench::Train } => peers::train().map(|()| true),
     }
 }

@@ -53,6 +53,43 @@ pub fn train() -> Result<()> {
     Ok(())
 }
 
+/// Tokens a second of reading a prompt and of writing after it, with a random model of SmolLM2-135M's shape, against
+/// transformers on the same cores in each dtype.
+///
+/// # Errors
+/// When Python 3, PyTorch or transformers can't be had, or a side fails.
+pub fn inference() -> Result<()> {
+    run(Command::new(env!("CARGO")).args(["build", "--release", "-p", "maec"]).current_dir(paths::root()))?;
+    let maec = paths::target().join("release/maec");
+    let model = paths::cache()?.join("bench/smollm2-135m");
+    std::fs::create_dir_all(paths::cache()?.join("bench")).context("making the folder of bench models")?;
+    run(Command::new(&maec).args(["bench", "model", "--shape", "smollm2-135m", "--out"]).arg(&model))?;
+    python_with("torch", "torch==2.15.0")?;
+    let python = python_with_in("torch", "transformers", "transformers==5.23.0")?;
+    let script = paths::root().join("xtask/peers/inference.py");
+    let threads = std::thread::available_parallelism()?.to_string();
+    let [prompt, new] = ["512", "64"];
+    let (mut mine, mut theirs) = (Vec::new(), [Vec::new(), Vec::new()]);
+    for _ in 0..3 {
+        let words = ["bench", "speed", "--json", "--prompt-tokens", prompt, "--new-tokens", new, "--model"];
+        mine.push(json(Command::new(&maec).args(words).arg(&model))?);
+        for (dtype, runs) in ["float32", "bfloat16"].into_iter().zip(&mut theirs) {
+            let words = [prompt, new, &threads, dtype];
+            runs.push(json(Command::new(&python).arg(&script).arg(&model).args(words))?);
+        }
+    }
+    println!(
+        "{:<8} {:>12} {:>14} {:>7} {:>14} {:>7}",
+        "", "maec tok/s", "torch f32", "ratio", "torch bf16", "ratio"
+    );
+    for stage in ["prefill", "decode"] {
+        let a = median(&mine, &format!("{stage}_tokens_per_sec"))?;
+        let [b, c] = [median(&theirs[0], stage)?, median(&theirs[1], stage)?];
+        println!("{stage:<8} {a:>12.1} {b:>14.1} {:>7.2} {c:>14.1} {:>7.2}", a / b, a / c);
+    }
+    Ok(())
+}
+
 fn run(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.stderr(std::process::Stdio::inherit()).output();
     let output = output.with_context(|| format!("starting {}", command.get_program().display()))?;
@@ -74,7 +111,12 @@ fn median(runs: &[Value], field: &str) -> Result<f64> {
 
 /// A Python with a package, in an environment of its own in the user's cache.
 fn python_with(module: &str, requirement: &str) -> Result<PathBuf> {
-    let folder = paths::cache()?.join(format!("python-{module}"));
+    python_with_in(module, module, requirement)
+}
+
+/// The same in the environment of another package.
+fn python_with_in(environment: &str, module: &str, requirement: &str) -> Result<PathBuf> {
+    let folder = paths::cache()?.join(format!("python-{environment}"));
     let python = folder.join("bin/python");
     let has = |python: &PathBuf| {
         let check = Command::new(python).args(["-c", &format!("import {module}")]).output();

@@ -8,11 +8,12 @@ use anyhow::{Context, Result, ensure};
 use crate::tools::WasmTools;
 use crate::{paths, setup, wasm_opt};
 
-/// The modules of the studio and how each is optimised: for size, and the CPU engine, which does arithmetic, for
-/// speed. The tokenizers are fetched only for a model that needs them.
-pub const MODULES: [Module; 4] = [
+/// The modules of the studio and how each is optimised: for size, and the CPU engines, which do arithmetic, for
+/// speed. The CPU engine for models of one's own, and the tokenizers, are fetched only where someone opens such a model.
+pub const MODULES: [Module; 5] = [
     Module { name: "maec-studio", what: "page", level: "-Oz", budget: 350_000 },
     Module { name: "engine-cpu", what: "CPU engine", level: "-O3", budget: 600_000 },
+    Module { name: "engine-own", what: "own models", level: "-O3", budget: 900_000 },
     Module { name: "engine-gpu", what: "GPU engine", level: "-Oz", budget: 2_500_000 },
     Module { name: "tokenizer", what: "tokenizers", level: "-Oz", budget: 750_000 },
 ];
@@ -50,7 +51,7 @@ pub fn build_wrong_engine(tools: &WasmTools) -> Result<()> {
     setup::step("GPU engine with a wrong kernel", || {
         let status = Command::new("cargo")
             .args(["build", "--profile", "web", "--target", "wasm32-unknown-unknown", "-p", "maec-engine"])
-            .args(["--bin", "engine-gpu", "--features", "gpu,wrong-kernel"])
+            .args(["--bin", "engine-gpu", "--features", "gpu,own,wrong-kernel"])
             .current_dir(paths::root())
             .status()
             .context("running cargo")?;
