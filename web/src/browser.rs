@@ -5,8 +5,9 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Blob, BlobPropertyBag, Element, HtmlAnchorElement, HtmlElement, IntersectionObserver,
-    IntersectionObserverEntry, IntersectionObserverInit, Url, UrlSearchParams, window,
+    AddEventListenerOptions, Blob, BlobPropertyBag, Element, HtmlAnchorElement, HtmlElement,
+    IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit, ScrollBehavior,
+    ScrollIntoViewOptions, Url, UrlSearchParams, window,
 };
 
 /// A parameter of the address's query, decoded.
@@ -99,6 +100,15 @@ pub fn scroll_to(id: &str) {
     }
 }
 
+/// As [`scroll_to`], at once: what changes on the page meanwhile cannot break it off.
+pub fn show(id: &str) {
+    let options = ScrollIntoViewOptions::new();
+    options.set_behavior(ScrollBehavior::Instant);
+    if let Some(element) = element(id) {
+        element.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+}
+
 /// Whether an element has this id.
 pub fn exists(id: &str) -> bool {
     element(id).is_some()
@@ -111,7 +121,7 @@ pub fn remove(id: &str) {
     }
 }
 
-/// Tells `act` which of these sections crosses the middle of the window, whenever that changes.
+/// Tells `act` which of these sections stands just above the middle of the window, whenever that changes.
 pub fn watch_sections(ids: &[&'static str], act: impl Fn(&'static str) + 'static) -> Option<()> {
     let elements: Vec<(Element, &'static str)> =
         ids.iter().filter_map(|&id| Some((element(id)?.into(), id))).collect();
@@ -124,12 +134,40 @@ pub fn watch_sections(ids: &[&'static str], act: impl Fn(&'static str) + 'static
         }
     });
     let options = IntersectionObserverInit::new();
-    options.set_root_margin("-50% 0px -49.9% 0px");
+    options.set_root_margin("-45% 0px -54.9% 0px");
     let observer = IntersectionObserver::new_with_options(closure.as_ref().unchecked_ref(), &options).ok()?;
     elements.iter().for_each(|(element, _)| observer.observe(element));
     // The page watches as long as it is open.
     closure.forget();
     Some(())
+}
+
+/// Calls `act` whenever a person points, types or scrolls.
+pub fn on_person(act: impl Fn() + 'static) {
+    let Some(window) = window() else { return };
+    let closure = Closure::<dyn FnMut()>::new(act);
+    for event in ["wheel", "touchmove", "keydown", "pointerdown"] {
+        let options = AddEventListenerOptions::new();
+        options.set_capture(true);
+        options.set_passive(true);
+        let listener = closure.as_ref().unchecked_ref();
+        let _ =
+            window.add_event_listener_with_callback_and_add_event_listener_options(event, listener, &options);
+    }
+    // The page listens as long as it is open.
+    closure.forget();
+}
+
+/// Asks the browser not to clear what the page stores when space runs short. It may ask a person, or refuse.
+pub fn keep_storage() {
+    // Absent outside secure contexts, whatever web-sys says.
+    let storage =
+        window().map(|window| window.navigator().storage()).filter(|storage| !storage.is_undefined());
+    if let Some(asked) = storage.and_then(|storage| storage.persist().ok()) {
+        wasm_bindgen_futures::spawn_local(async move {
+            let _ = JsFuture::from(asked).await;
+        });
+    }
 }
 
 /// Calls `act` whenever a person puts another fragment into the address.

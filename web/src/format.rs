@@ -132,6 +132,16 @@ pub fn shape(dimensions: &[u64]) -> String {
     dimensions.iter().map(u64::to_string).collect::<Vec<_>>().join(" \u{d7} ")
 }
 
+/// A title with the first digits of its commit instead of all forty: `org/name@93efa2f0…`.
+pub fn title(title: &str) -> String {
+    match title.rsplit_once('@') {
+        Some((name, commit)) if commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            format!("{name}@{}…", &commit[..8])
+        }
+        _ => title.into(),
+    }
+}
+
 /// A word in the number that goes with it: `1 tensor`, `30 tensors`.
 pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
@@ -207,6 +217,14 @@ mod tests {
     fn ordinals_know_the_teens() {
         let words: Vec<_> = [1, 2, 3, 4, 11, 12, 13, 21, 22, 111].into_iter().map(ordinal).collect();
         assert_eq!(words, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "111th"]);
+    }
+
+    #[test]
+    fn a_commit_is_cut_and_a_branch_is_not() {
+        assert_eq!(title("a/b@93efa2f097d58c2a74874c7e644dbc9b0cee75a2"), "a/b@93efa2f0…");
+        for whole in ["a/b@main", "smollm2", "https://example.org/x@y/"] {
+            assert_eq!(title(whole), whole);
+        }
     }
 
     #[test]

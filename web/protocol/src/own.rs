@@ -128,9 +128,9 @@ pub struct Mismatch {
 /// What running something costs, known before anything large moves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Bytes over the network.
+    /// Bytes that still have to come over the network.
     pub fetch_bytes: u64,
-    /// Bytes of them that the cache has already.
+    /// Bytes that the cache has already.
     pub cached_bytes: u64,
     /// Bytes of weights on the device (GPU memory, or the tab's on the CPU).
     pub device_bytes: u64,

@@ -10,7 +10,6 @@ use super::live::{live, text};
 use super::own::SECTION;
 use super::segments::{Segments, code};
 use super::theme::ThemeToggle;
-use crate::browser;
 use crate::engine::EngineKind;
 use crate::format::scientific;
 use crate::studio::{EngineState, Studio, section};
@@ -45,7 +44,7 @@ pub fn Header() -> impl IntoView {
         if !closed() {
             spawn_local(async move {
                 TimeoutFuture::new(0).await;
-                browser::watch_sections(&ids, move |id| studio.scrolled_to(id));
+                studio.follow_scrolling(ids);
             });
         }
     });

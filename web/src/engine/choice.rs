@@ -10,9 +10,11 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
-    /// The worker's loader, beside the page.
-    pub fn script(self) -> &'static str {
+    /// The worker's loader, beside the page. On the CPU the demo has a smaller one of its own; `own` asks for the one
+    /// that also runs models that people bring.
+    pub fn script(self, own: bool) -> &'static str {
         match self {
+            EngineKind::Cpu if own => "engine-own_loader.js",
             EngineKind::Cpu => "engine-cpu_loader.js",
             EngineKind::Gpu => "engine-gpu_loader.js",
         }

@@ -11,8 +11,6 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, Event, File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use super::EngineKind;
-
 /// A request's last reply and the files that came with it.
 #[derive(Debug)]
 pub struct Answer {
@@ -68,11 +66,11 @@ pub struct Engine {
 impl Engine {
     /// Starts a worker. `on_loss` is called at most once, when the worker ends by itself. The receiver fires when the
     /// worker listens: what is posted before that is dropped.
-    pub fn spawn(kind: EngineKind, on_loss: OnLoss) -> Result<(Self, oneshot::Receiver<()>), String> {
+    pub fn spawn(script: &str, on_loss: OnLoss) -> Result<(Self, oneshot::Receiver<()>), String> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(kind.script(), &options)
-            .map_err(|_| format!("the worker {} cannot be started", kind.script()))?;
+        let worker = Worker::new_with_options(script, &options)
+            .map_err(|_| format!("the worker {script} cannot be started"))?;
         let (loaded, ready) = oneshot::channel();
         let state = Rc::new(RefCell::new(State {
             next: 1,

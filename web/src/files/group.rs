@@ -13,13 +13,14 @@ pub struct Group {
     pub names: Vec<String>,
 }
 
-/// Divides files by their paths. A folder with a `config.json`, a pack's `manifest.json` or an index of shards is one
+/// Divides files by their paths, in the paths' order. A folder with a `config.json`, a pack's `manifest.json` or an index of shards is one
 /// thing with all that is under it, and so is a safetensors file or a recipe that lies outside of such a folder. What
 /// is hidden, and what belongs to nothing, is left out; where nothing is recognised all files go together, so that
 /// the engine says what is missing.
 pub fn group(paths: &[String]) -> Vec<Group> {
-    let hidden = |path: &str| path.split('/').any(|part| part.starts_with('.'));
-    let seen: Vec<usize> = (0..paths.len()).filter(|&file| !hidden(&paths[file])).collect();
+    let hidden = |path: &str| path.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
+    let mut seen: Vec<usize> = (0..paths.len()).filter(|&file| !hidden(&paths[file])).collect();
+    seen.sort_by_key(|&file| &paths[file]);
     let mut roots: Vec<&str> = seen
         .iter()
         .map(|&file| split(&paths[file]))
@@ -112,8 +113,13 @@ mod tests {
 
     #[test]
     fn a_folder_is_one_model_and_keeps_its_name() {
-        let paths =
-            ["smol/config.json", "smol/model.safetensors", "smol/onnx/config.json", "smol/.git/config.json"];
+        let paths = [
+            "smol/config.json",
+            "smol/model.safetensors",
+            "smol/onnx/config.json",
+            "smol/.git/config.json",
+            "__MACOSX/smol/config.json",
+        ];
         assert_eq!(
             grouped(&paths),
             [of("smol", &["smol/config.json", "smol/model.safetensors", "smol/onnx/config.json"])]
@@ -151,10 +157,10 @@ mod tests {
                 "notes.json"
             ]),
             [
-                of("es.safetensors", &["es.safetensors"]),
                 of("bn.safetensors", &["bn.safetensors"]),
-                of("recipe.json", &["recipe.json"]),
-                of("mine.yaml", &["mine.yaml"])
+                of("es.safetensors", &["es.safetensors"]),
+                of("mine.yaml", &["mine.yaml"]),
+                of("recipe.json", &["recipe.json"])
             ]
         );
     }

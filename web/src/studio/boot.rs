@@ -47,6 +47,17 @@ impl Studio {
         spawn_local(self.start(Choice { kind, why: why.into() }));
     }
 
+    /// From now on the engine runs models that people bring. The demo's CPU engine gives way to one that does; what was
+    /// asked of it is asked again.
+    pub(super) fn want_own_engine(self) {
+        let is_new = self.with_hands(|hands| !std::mem::replace(&mut hands.own.wanted, true));
+        let is_broken = self.engine_state.with_untracked(|state| matches!(state, EngineState::Broken(_)));
+        if is_new && !is_broken && self.engine_kind.get_untracked() == EngineKind::Cpu {
+            let why = self.engine_why.get_untracked();
+            spawn_local(self.start(Choice { kind: EngineKind::Cpu, why }));
+        }
+    }
+
     /// Whether the switch may offer the GPU.
     pub fn gpu_offered(self) -> bool {
         let allow_software = self.hands.with_value(|hands| hands.wish.allow_software);
@@ -74,7 +85,8 @@ impl Studio {
         self.engine_state.set(EngineState::Starting);
         browser::mark_body("engine", "");
         let on_loss = Box::new(move |loss| self.lost(kind, loss));
-        let (engine, loaded) = Engine::spawn(kind, on_loss).map_err(CallError::Failed)?;
+        let script = kind.script(self.with_hands(|hands| hands.own.wanted));
+        let (engine, loaded) = Engine::spawn(script, on_loss).map_err(CallError::Failed)?;
         // The old engine ends here, and with it whatever was asked of it.
         let old = self.with_hands(|hands| hands.engine.replace(engine));
         drop(old);
@@ -82,11 +94,15 @@ impl Studio {
         loaded.await.map_err(|_| CallError::Lost)?;
 
         let allow_software = self.hands.with_value(|hands| hands.wish.allow_software);
-        let Reply::Ready { backend } = self.call(Request::Start { allow_software }).await?.reply else {
+        // Asked together, so that the engine goes on to the pack at once.
+        let start = self.call(Request::Start { allow_software });
+        let open =
+            self.call(Request::OpenPack { url: self.hands.with_value(|hands| hands.pack_url.clone()) });
+        let (started, opened) = futures::future::join(start, open).await;
+        let Reply::Ready { backend } = started?.reply else {
             return Err(CallError::Failed(CONFUSED.into()));
         };
-        let url = self.hands.with_value(|hands| hands.pack_url.clone());
-        let Reply::PackOpened { pack } = self.call(Request::OpenPack { url }).await?.reply else {
+        let Reply::PackOpened { pack } = opened?.reply else {
             return Err(CallError::Failed(CONFUSED.into()));
         };
         let first = self.pack.with_untracked(Option::is_none);

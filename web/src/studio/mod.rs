@@ -92,7 +92,7 @@ pub struct Studio {
     pub exporting: RwSignal<bool>,
     /// Models that people bring.
     pub own: Own,
-    /// The id of the section in the middle of the window.
+    /// The id of the section that is looked at.
     pub here: RwSignal<&'static str>,
     /// The message across the top.
     pub notice: RwSignal<Option<Notice>>,
@@ -116,8 +116,8 @@ struct Hands {
     score_wanted: u32,
     score_request: Option<u32>,
     toasts: u32,
-    /// Until when, in seconds, scrolling does not change what the header marks.
-    here_until: f64,
+    /// A person went to the section that the header marks, and has not touched the page since.
+    here_stays: bool,
     own: own::OwnHands,
 }
 
@@ -169,7 +169,7 @@ impl Studio {
                 score_wanted: 0,
                 score_request: None,
                 toasts: 0,
-                here_until: 0.0,
+                here_stays: false,
                 own: own::OwnHands::default(),
             }),
         }
@@ -198,17 +198,21 @@ impl Studio {
         )
     }
 
-    /// Marks a section in the header because a person goes there; the scrolling that follows does not unmark it.
+    /// Marks a section in the header because a person goes there, by a link for one. The scrolling that follows, and
+    /// what else moves by itself, does not unmark it.
     pub fn go_to(self, id: &'static str) {
-        self.with_hands(|hands| hands.here_until = crate::browser::now() + 1.0);
+        self.with_hands(|hands| hands.here_stays = true);
         self.here.set(id);
     }
 
-    /// Marks the section that a person scrolled to.
-    pub fn scrolled_to(self, id: &'static str) {
-        if crate::browser::now() > self.with_hands(|hands| hands.here_until) {
-            self.here.set(id);
-        }
+    /// Has the header mark what a person scrolls to.
+    pub fn follow_scrolling(self, ids: [&'static str; 4]) {
+        crate::browser::on_person(move || self.with_hands(|hands| hands.here_stays = false));
+        crate::browser::watch_sections(&ids, move |id| {
+            if !self.with_hands(|hands| hands.here_stays) {
+                self.here.set(id);
+            }
+        });
     }
 
     /// Puts a message across the top.

@@ -102,7 +102,7 @@ impl Studio {
                 self.tab.set(view.tab);
                 self.go_to(section(view.tab));
                 if view.tab != Tab::default() {
-                    browser::scroll_to(section(view.tab));
+                    browser::show(section(view.tab));
                 }
             }
             Opened::Refused(sentence) => {

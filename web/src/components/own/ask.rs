@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use crate::components::live::{live, text, when};
 use crate::components::{hand_focus, input_of};
 use crate::format::{number, plural, seconds};
-use crate::studio::{Said, Studio};
+use crate::studio::{Run, Said, Studio};
 
 /// New tokens that may be asked for.
 const MOST_TOKENS: u32 = 4_096;
@@ -26,6 +26,7 @@ pub fn Ask() -> impl IntoView {
         Memo::new(move |_| own.loaded.with(|loaded| loaded.as_ref().is_some_and(|loaded| loaded.chat)));
     let able = move || {
         own.loaded.with(Option::is_some)
+            && own.loading.with(|loading| *loading == Run::Idle)
             && prompt.with(|prompt| !prompt.trim().is_empty())
             && tokens().is_some()
     };
@@ -64,7 +65,7 @@ pub fn Ask() -> impl IntoView {
                         disabled=live(move || !has_chat.get())
                         on:change=move |event| chat.set(input_of(&event).is_some_and(|input| input.checked()))
                     />
-                    {text(move || if has_chat.get() { "Use the chat template" } else { "Use the chat template (it has none)" })}
+                    {text(move || if own.loaded.with(Option::is_none) || has_chat.get() { "Use the chat template" } else { "Use the chat template (it has none)" })}
                 </label>
                 <label class="own-number">
                     "At most "

@@ -6,7 +6,7 @@ use maec_recipe::{MergeMethod, Recipe};
 
 use super::facts::{Fact, facts, obstacle};
 use crate::browser;
-use crate::format::{bytes, count, number, parameters, plural};
+use crate::format::{bytes, count, number, parameters, plural, title};
 use crate::studio::{Entry, Key, Look, Studio, base_of};
 
 /// All cards.
@@ -55,7 +55,7 @@ fn card(studio: Studio, entry: &Entry, base: Option<Key>) -> AnyView {
     view! {
         <li class="own-card" class:base=is_base data-item=key data-kind=kind.to_lowercase() data-state=state>
             <p class="own-card-head">
-                <strong>{entry.name.clone()}</strong>" "{tag(kind)}" "{tag(if is_base { "Base" } else { "" })}
+                <strong title=entry.name.clone()>{title(&entry.name)}</strong>" "{tag(kind)}" "{tag(if is_base { "Base" } else { "" })}
                 {tag(if state == "looking" && entry.item.is_some() { "Looking again" } else { "" })}
             </p>
             {told}
@@ -86,8 +86,8 @@ fn details(item: &Item) -> AnyView {
     let (mut list, stop) = match &item.kind {
         ItemKind::Model(card) => (model(card), card.obstacle.clone()),
         ItemKind::Delta(card) => (delta(card), None),
-        ItemKind::Pack { title, id, base, deltas, recipe: own } => {
-            let mut list = vec![("Title", title.clone()), ("Pack id", id.clone())];
+        ItemKind::Pack { title: own_title, id, base, deltas, recipe: own } => {
+            let mut list = vec![("Title", own_title.clone()), ("Pack id", id.clone())];
             let names: Vec<&str> = deltas.iter().map(|delta| delta.name.as_str()).collect();
             list.push(("Deltas", format!("{}: {}", deltas.len(), names.join(", "))));
             list.extend(recipe(own).into_iter().filter(|fact| fact.0 == "Languages"));

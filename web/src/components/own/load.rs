@@ -7,7 +7,7 @@ use super::facts::{Fact, facts, obstacle};
 use crate::components::hand_focus;
 use crate::components::live::{live, text};
 use crate::components::progress::Progress;
-use crate::format::{bytes, plural, seconds};
+use crate::format::{bytes, plural, seconds, title};
 use crate::studio::{Loaded, Run, Studio, Weighed};
 
 /// The panel.
@@ -24,14 +24,13 @@ pub fn Load() -> impl IntoView {
     };
     // What the engine answered is about what is there now, and nothing stands in the way.
     let ready = Memo::new(move |_| {
-        let clear = own.weighed.with(|weighed| match weighed {
+        own.weighed.with(|weighed| match weighed {
             Some(Ok(weighed)) => {
                 weighed.obstacle().is_none()
                     && own.question.with(|now| now.as_ref() == Some(&weighed.question))
             }
             _ => false,
-        });
-        clear && !own.weighing.get()
+        })
     });
     let is_loading = Memo::new(move |_| own.loading.with(|loading| *loading != Run::Idle));
     let is_loaded = Memo::new(move |_| {
@@ -122,7 +121,7 @@ fn waiting(studio: Studio) -> &'static str {
 
 fn button(weighed: &Weighed, is_loaded: bool) -> String {
     let merges = weighed.question.recipe.is_some();
-    let mut words = match weighed.to_fetch() {
+    let mut words = match weighed.cost.fetch_bytes {
         0 => String::new(),
         to_fetch => format!("fetch {}, ", bytes(to_fetch)),
     };
@@ -145,7 +144,7 @@ fn summary(weighed: &Weighed) -> AnyView {
             let mark = if stops { "Stops the merge: " } else { "Worth knowing: " };
             view! {
                 <li class:fatal=stops data-fatal=mismatch.fatal.to_string()>
-                    <strong>{mark}{mismatch.item.clone()}". "</strong>{mismatch.what.clone()}
+                    <strong>{mark}{title(&mismatch.item)}</strong>{mismatch.what.clone()}
                     <span class="own-fix">{mismatch.fix.clone()}</span>
                 </li>
             }
@@ -161,12 +160,10 @@ fn summary(weighed: &Weighed) -> AnyView {
 
 fn costs(cost: &Cost) -> Vec<Fact> {
     let fetch = match (cost.fetch_bytes, cost.cached_bytes) {
-        (0, _) => "nothing".into(),
-        (all, 0) => bytes(all),
-        (all, cached) if cached >= all => {
-            format!("nothing: all {} are in this browser’s storage", bytes(all))
-        }
-        (all, cached) => format!("{}; {} of {} are here", bytes(all - cached), bytes(cached), bytes(all)),
+        (0, 0) => "nothing".into(),
+        (0, cached) => format!("nothing: all {} are in this browser’s storage", bytes(cached)),
+        (fetch, 0) => bytes(fetch),
+        (fetch, cached) => format!("{}, and {} are here already", bytes(fetch), bytes(cached)),
     };
     let mut list = vec![
         ("Over the network", fetch),
@@ -187,7 +184,7 @@ fn sentence(loaded: &Loaded) -> String {
     };
     format!(
         "{} is loaded{merged}: {} of weights, in {}.",
-        loaded.title,
+        title(&loaded.title),
         bytes(loaded.device_bytes),
         seconds(loaded.seconds)
     )
@@ -219,8 +216,8 @@ mod tests {
     fn the_button_says_what_moves() {
         let of = |fetch, cached, merges| button(&weighed(fetch, cached, merges, false), false);
         assert_eq!(of(270_000_000, 0, false), "Fetch 270.0\u{202f}MB and load");
-        assert_eq!(of(270_000_000, 200_000_000, true), "Fetch 70.0\u{202f}MB, merge and load");
-        assert_eq!(of(5, 5, true), "Merge and load");
+        assert_eq!(of(70_000_000, 200_000_000, true), "Fetch 70.0\u{202f}MB, merge and load");
+        assert_eq!(of(0, 5, true), "Merge and load");
         assert_eq!(button(&weighed(0, 0, false, false), true), "Load again");
     }
 
@@ -235,7 +232,7 @@ mod tests {
     fn what_the_cache_holds_is_not_fetched() {
         let of = |fetch, cached| costs(&weighed(fetch, cached, false, false).cost)[0].1.clone();
         assert_eq!(of(0, 0), "nothing");
-        assert_eq!(of(2_000, 500), "1.5\u{202f}kB; 500\u{202f}B of 2.0\u{202f}kB are here");
-        assert!(of(2_000, 2_000).starts_with("nothing: all 2.0"));
+        assert_eq!(of(1_500, 500), "1.5\u{202f}kB, and 500\u{202f}B are here already");
+        assert!(of(0, 2_000).starts_with("nothing: all 2.0"));
     }
 }

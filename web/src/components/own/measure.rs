@@ -8,7 +8,7 @@ use crate::components::live::{live, text, when};
 use crate::components::progress::Progress;
 use crate::components::{hand_focus, input_of};
 use crate::files::from_input;
-use crate::format::seconds;
+use crate::format::{seconds, title};
 use crate::studio::{Measured, Run, Studio, TASKS, guess};
 
 /// MGSM's languages.
@@ -47,7 +47,7 @@ pub fn Measure() -> impl IntoView {
         let Some(read) = input_of(&event).map(|input| from_input(&input)) else { return };
         match read {
             Ok(brought) if !brought.files.is_empty() => {
-                let (guessed, code) = guess(&brought.paths[0]);
+                let (guessed, code) = guess(&brought.paths);
                 task.set(guessed.into());
                 if let Some(code) = code.filter(|code| LANGUAGES.iter().any(|language| language.0 == *code)) {
                     language.set(code.into());
@@ -61,7 +61,10 @@ pub fn Measure() -> impl IntoView {
         }
     };
     let able = move || {
-        own.loaded.with(Option::is_some) && names.with(|names| !names.is_empty()) && read_limit().is_some()
+        own.loaded.with(Option::is_some)
+            && own.loading.with(|loading| *loading == Run::Idle)
+            && names.with(|names| !names.is_empty())
+            && read_limit().is_some()
     };
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -142,7 +145,11 @@ fn select(
 }
 
 fn report(studio: Studio, measured: &Measured) -> AnyView {
-    let mut rows = measured.table.iter();
+    // A row with its first cell alone is a note.
+    let is_note = |row: &&Vec<String>| row.len() > 1 && row[1..].iter().all(String::is_empty);
+    let (notes, rows): (Vec<_>, Vec<_>) = measured.table.iter().partition(is_note);
+    let notes = notes.into_iter().map(|row| view! { <p class="note">{row[0].clone()}</p> }).collect_view();
+    let mut rows = rows.into_iter();
     let head = rows
         .next()
         .map(|row| row.iter().map(|cell| view! { <th scope="col">{cell.clone()}</th> }).collect_view());
@@ -150,17 +157,22 @@ fn report(studio: Studio, measured: &Measured) -> AnyView {
         let cells = row.iter().skip(1).map(|cell| view! { <td>{cell.clone()}</td> }).collect_view();
         view! { <tr><th scope="row">{row.first().cloned()}</th>{cells}</tr> }
     });
-    let title =
-        format!("{} on {}, in {}", measured.title, measured.names.join(", "), seconds(measured.seconds));
+    let caption = format!(
+        "{} on {}, in {}",
+        title(&measured.title),
+        measured.names.join(", "),
+        seconds(measured.seconds)
+    );
     view! {
         <div class="own-report">
+            <p class="note" id="own-report-title">{caption}</p>
             <div class="scroll" role="region" tabindex="0" aria-label="Report">
-                <table class="numbers" id="own-report">
-                    <caption>{title}</caption>
+                <table class="numbers" id="own-report" aria-labelledby="own-report-title">
                     <thead><tr>{head}</tr></thead>
                     <tbody>{body.collect_view()}</tbody>
                 </table>
             </div>
+            {notes}
             <button type="button" class="secondary" id="own-save" on:click=move |_| studio.save_report()>"Save JSON"</button>
         </div>
     }

@@ -31,9 +31,10 @@ pub const TASKS: [Task; 5] = [
     Task { code: "text", label: "Perplexity of a text" },
 ];
 
-/// The task and the language that a file's name speaks of.
-pub fn guess(name: &str) -> (&'static str, Option<&str>) {
-    let name = name.rsplit('/').next().unwrap_or(name);
+/// The task and the language that files' names speak of: the first that is no file of exemplars.
+pub fn guess(names: &[String]) -> (&'static str, Option<&str>) {
+    let name = names.iter().find(|name| !name.contains("exemplars")).or(names.first());
+    let name = name.map_or("", |name| name.rsplit('/').next().unwrap_or(name));
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
     let language = stem.rsplit_once('_').map(|(_, code)| code).filter(|code| code.len() == 2);
     match ending {
@@ -143,14 +144,19 @@ mod tests {
 
     #[test]
     fn names_tell_tasks_and_languages() {
-        assert_eq!(guess("mgsm_bn.tsv"), ("mgsm", Some("bn")));
-        assert_eq!(guess("mine.tsv"), ("mgsm", None));
-        assert_eq!(guess("gsm8k/test.jsonl"), ("gsm8k", None));
-        assert_eq!(guess("questions.jsonl"), ("jsonl", None));
-        assert_eq!(guess("college_biology_test.csv"), ("mmlu", None));
-        assert_eq!(guess("story.txt"), ("text", None));
-        assert_eq!(guess("README"), ("text", None));
         let codes = TASKS.map(|task| task.code);
-        assert!(["a.tsv", "a.csv", "a.jsonl", "a"].iter().all(|name| codes.contains(&guess(name).0)));
+        let told = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
+            let (code, language) = guess(&names);
+            assert!(codes.contains(&code));
+            (code, language.map(str::to_owned))
+        };
+        assert_eq!(told(&["exemplars.json", "mgsm_bn.tsv"]), ("mgsm", Some("bn".into())));
+        assert_eq!(told(&["mine.tsv"]), ("mgsm", None));
+        assert_eq!(told(&["gsm8k/test.jsonl"]), ("gsm8k", None));
+        assert_eq!(told(&["questions.jsonl"]), ("jsonl", None));
+        assert_eq!(told(&["college_biology_test.csv"]), ("mmlu", None));
+        assert_eq!(told(&["story.txt"]), ("text", None));
+        assert_eq!(told(&["README"]), ("text", None));
     }
 }

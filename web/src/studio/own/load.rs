@@ -9,7 +9,7 @@ use maec_protocol::{ItemKind, Reply, Request};
 
 use super::{Loaded, Question, base_of};
 use crate::engine::CallError;
-use crate::format::seconds;
+use crate::format::{seconds, title};
 use crate::studio::boot::CONFUSED;
 use crate::studio::{Run, Studio};
 use crate::{browser, scale};
@@ -25,16 +25,17 @@ impl Studio {
         self.with_own(|own| own.load.cancelled = false);
         self.own.load_note.set(String::new());
         self.own.loading.set(Run::waiting());
-        // The engine gives the old weights' memory to the new ones.
-        self.own.loaded.set(None);
         let fetches = weighed.cost.fetch_bytes > 0;
+        if fetches {
+            browser::keep_storage();
+        }
         spawn_local(async move {
             let outcome = self.try_load(weighed.question).await;
             let here = browser::has_focus("own-cancel");
             self.own.loading.set(Run::Idle);
             match outcome {
                 Ok(loaded) => {
-                    self.own.news.set(format!("{} is loaded, in {}.", loaded.title, seconds(loaded.seconds)));
+                    self.own.news.set(format!("{} is loaded, in {}.", title(&loaded.title), seconds(loaded.seconds)));
                     self.own.loaded.set(Some(loaded));
                     if here {
                         // After the button's own focus has gone on.

@@ -39,6 +39,7 @@ impl Studio {
     }
 
     fn open(self, name: String, source: Source) {
+        self.want_own_engine();
         let key = self.with_own(|own| {
             own.next += 1;
             own.sources.insert(own.next, source);
@@ -74,7 +75,13 @@ impl Studio {
 
     /// An engine ended, and with it its items: the next one looks at everything again. Nothing else is lost.
     pub(in crate::studio) fn own_engine_ended(self) {
-        self.own.loaded.set(None);
+        if self.own.loaded.with_untracked(Option::is_some) {
+            self.own.loaded.set(None);
+            self.own.load_note.set(
+                "Another engine has been started, and what was loaded went with the old one. Load again."
+                    .into(),
+            );
+        }
         let mut keys = Vec::new();
         if self.own.entries.with_untracked(Vec::is_empty) {
             return;
@@ -109,14 +116,10 @@ impl Studio {
     }
 
     async fn look_at(self, key: Key) {
-        let mut outcome = self.try_look(key).await;
-        if outcome == Err(CallError::Lost) {
-            // Once more, with the next engine; not for ever, since what is looked at may be what ends it.
-            outcome = self.try_look(key).await;
-        }
-        let sentence = match outcome {
+        let sentence = match self.try_look(key).await {
             Ok(item) => return self.known(key, item),
             Err(CallError::Failed(sentence)) => sentence,
+            // Not again by itself, since what is looked at may be what ended the engine.
             Err(CallError::Lost) => "The engine stopped while it was looking at this. Try it again.".into(),
             // Only what was removed is cancelled.
             Err(CallError::Cancelled) => return,

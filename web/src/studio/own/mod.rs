@@ -74,11 +74,6 @@ impl Weighed {
         let unmergeable = || "What is marked as stopping the merge comes first.".to_owned();
         self.cost.obstacle.clone().or(fatal.then(unmergeable))
     }
-
-    /// Bytes that still have to come over the network.
-    pub fn to_fetch(&self) -> u64 {
-        self.cost.fetch_bytes.saturating_sub(self.cost.cached_bytes)
-    }
 }
 
 /// What can generate.
@@ -153,6 +148,8 @@ pub struct Own {
 /// What is no signal.
 #[derive(Default)]
 pub(super) struct OwnHands {
+    /// The engine has to run models that people bring.
+    pub(super) wanted: bool,
     next: Key,
     sources: BTreeMap<Key, Source>,
     queue: VecDeque<Key>,
