@@ -11,7 +11,7 @@ use maec_checkpoint::{FileSource, SafetensorsReader, Weights};
 use maec_merge::device::merge_on_device;
 use maec_merge::maec;
 use maec_model::kernels::IGNORE;
-use maec_model::{Batch, DeviceKind, Decoder, ModelConfig};
+use maec_model::{Batch, Decoder, DeviceKind, ModelConfig};
 use maec_recipe::Parameters;
 use maec_train::{KeyNeurons, Mixture, Random, Schedule, Source, TrainConfig, Trainer};
 

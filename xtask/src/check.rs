@@ -26,7 +26,9 @@ pub fn all(browser: bool) -> Result<bool> {
     checks.run("clippy for wasm", |_| {
         let words = ["clippy", "--target", WASM, "-p", "maec-studio", "-p", "maec-engine"];
         let words = [&words[..], &["-p", "maec-tokenizer-web", "-p", "maec-bytes"]].concat();
-        command(&words).args(["--features", "maec-engine/gpu,maec-engine/own", "--", "-D", "warnings"]).check()
+        command(&words)
+            .args(["--features", "maec-engine/gpu,maec-engine/own", "--", "-D", "warnings"])
+            .check()
     });
     checks.run("documentation", |_| {
         command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").check()

@@ -14,7 +14,7 @@ use maec_checkpoint::{
     Error, FileSource, ModelFolder, Pack, SafetensorsReader, SparseDelta, Weights, convert, fingerprint,
 };
 use maec_hub::Remote;
-use maec_model::{Decoder, ModelConfig, WordTokenizer};
+use maec_model::{Decoder, ModelConfig, Storage, WordTokenizer};
 use maec_recipe::Recipe;
 use maec_tokenizer::Tokenizer;
 
@@ -89,6 +89,17 @@ impl Model {
         let config = self.config()?;
         check_finite(self.weights.as_ref())?;
         Ok(Decoder::load(config, self.weights.as_ref(), device)?)
+    }
+
+    /// The decoder for inference: on the CPU, bf16 weights stay bf16. Fails as [`load`](Self::load).
+    pub fn load_to_run(&self, device: &Device) -> Result<Decoder> {
+        let config = self.config()?;
+        check_finite(self.weights.as_ref())?;
+        let storage = match maec_model::kernels::runs_on_flex(device) {
+            true => Storage::on_cpu(self.weights.as_ref()),
+            false => Storage::default(),
+        };
+        Ok(Decoder::load_as(config, self.weights.as_ref(), device, storage)?)
     }
 
     fn text(&self, name: &str) -> Result<&str> {

@@ -16,19 +16,39 @@ use crate::projection::Projection;
 pub struct Storage {
     /// Matrices larger than this many bytes are cut by rows: what the device can bind at once.
     pub max_tensor_bytes: usize,
-    /// Matrices in f16 instead of f32, for devices that compute in it. Only for inference.
-    pub half: bool,
+    /// How matrices are kept; vectors are always f32.
+    pub matrices: Precision,
+}
+
+/// A dtype of matrices on a device. All but f32 are for inference only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, for GPUs that compute in it; values are rounded.
+    F16,
+    /// The upper 16 bits of an f32, on the CPU: exact for checkpoints in bf16, and half the bytes to read for a token.
+    Bf16,
 }
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { max_tensor_bytes: usize::MAX, half: false }
+        Self { max_tensor_bytes: usize::MAX, matrices: Precision::F32 }
     }
 }
 
 impl Storage {
     fn bytes_per_value(&self) -> usize {
-        if self.half { 2 } else { 4 }
+        if self.matrices == Precision::F32 { 4 } else { 2 }
+    }
+
+    /// The CPU's way to keep a checkpoint for inference: bf16 where all its matrices are.
+    pub fn on_cpu(weights: &dyn maec_checkpoint::Weights) -> Self {
+        let mut matrices = weights.tensors().iter().filter(|info| info.shape.len() == 2);
+        let narrow = matrices.all(|info| info.dtype == maec_checkpoint::Dtype::BF16);
+        let matrices = if narrow { Precision::Bf16 } else { Precision::F32 };
+        Self { matrices, ..Self::default() }
     }
 
     /// Rows of a matrix of `columns` columns that one part holds.
@@ -136,7 +156,11 @@ impl Assembly {
             let last = (first + step).min(rows);
             let data = TensorData::new(read(first * columns..last * columns)?, [last - first, columns]);
             let part = Tensor::<2>::from_data(data, &self.device);
-            parts.push(if self.storage.half { part.cast(FloatDType::F16) } else { part });
+            parts.push(match self.storage.matrices {
+                Precision::F32 => part,
+                Precision::F16 => part.cast(FloatDType::F16),
+                Precision::Bf16 => part.cast(FloatDType::BF16),
+            });
         }
         self.matrices.insert(name.to_owned(), parts);
         Ok(())

@@ -17,7 +17,7 @@ mod parameters;
 mod projection;
 mod rotary;
 
-pub use assemble::{Assembly, Storage};
+pub use assemble::{Assembly, Precision, Storage};
 pub use cache::Cache;
 pub use config::{ConfigError, ModelConfig};
 pub use decoder::Decoder;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use maec_checkpoint::{FileSource, SafetensorsReader, Weights, open_weights};
 use maec_model::kernels::{IGNORE, cross_entropy};
-use maec_model::{Batch, Decoder, Generator, ModelConfig, Stop, Storage};
+use maec_model::{Batch, Decoder, Generator, ModelConfig, Precision, Stop, Storage};
 
 const TOLERANCE: f32 = 2e-4;
 
@@ -144,9 +144,16 @@ fn check(folder: &Path) {
     golden.compare_tokens();
     golden.compare_loss_and_gradients(&mut worst);
     // 12 KiB hold no matrix of these models whole.
-    let cut = Golden::open(folder, "config.json", Storage { max_tensor_bytes: 12 << 10, half: false });
+    let cut =
+        Golden::open(folder, "config.json", Storage { max_tensor_bytes: 12 << 10, ..Storage::default() });
     cut.compare_states(&mut worst);
     cut.compare_tokens();
+    let weights = open_weights(folder).unwrap();
+    let storage = Storage::on_cpu(weights.as_ref());
+    assert_eq!(storage.matrices == Precision::Bf16, folder.ends_with("qwen2_bf16_sharded"));
+    let kept = Golden::open(folder, "config.json", storage);
+    kept.compare_states(&mut worst);
+    kept.compare_tokens();
     let name = folder.file_name().unwrap().to_string_lossy();
     let kinds: Vec<String> = worst.0.iter().map(|(kind, worst)| format!("{kind} {worst:.1e}")).collect();
     println!("{name} on the CPU, largest differences: {}", kinds.join(", "));

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::{rc::Rc, sync::Arc};
 
 use burn::tensor::Device;
-use maec_model::Storage;
+use maec_checkpoint::Weights;
+use maec_model::{Storage, kernels};
 use maec_protocol::{Backend, FromEngine, RequestId};
 
 use crate::Failure;
@@ -23,6 +24,16 @@ pub struct Started {
     pub storage: Storage,
     /// Bytes of weights that there is memory for, where that is known.
     pub memory_bytes: Option<u64>,
+}
+
+impl Started {
+    /// How these weights are kept: the CPU takes bf16 as it is.
+    pub fn storage_of(&self, weights: &dyn Weights) -> Storage {
+        match kernels::runs_on_flex(&self.device) {
+            true => Storage { matrices: Storage::on_cpu(weights).matrices, ..self.storage },
+            false => self.storage,
+        }
+    }
 }
 
 /// Time, files, messages and a device.

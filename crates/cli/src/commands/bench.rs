@@ -186,7 +186,7 @@ fn speed(args: &SpeedArgs) -> Result<()> {
     let model = Models::in_folder(Path::new(".")).open(&args.model)?;
     let config = model.config()?;
     let begun = Instant::now();
-    let decoder = model.load(&args.device.open()?)?;
+    let decoder = model.load_to_run(&args.device.open()?)?;
     let load_secs = begun.elapsed().as_secs_f64();
     let ids: Vec<u32> =
         (0..args.prompt_tokens).map(|i| (i * 7919 + 13) as u32 % config.vocab_size as u32).collect();

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
         )));
     }
     let stop = Stop { tokens: model.stop_tokens(tokenizer.as_ref())?, max_new_tokens: args.max_new_tokens };
-    let decoder = model.load(&args.device.open()?)?;
+    let decoder = model.load_to_run(&args.device.open()?)?;
 
     let begun = Instant::now();
     let mut generator = Generator::new(&decoder, std::slice::from_ref(&ids), stop);

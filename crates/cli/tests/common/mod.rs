@@ -11,7 +11,7 @@ use maec_checkpoint::{ByteSink, Dtype, FileSink, TensorInfo, convert, write_safe
 /// The companion, in a folder.
 pub fn maec(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_maec"));
-    command.current_dir(folder);
+    command.current_dir(folder).env_remove("MAEC_DATA").env_remove("HF_TOKEN");
     command
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Bool, Int, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
 
-use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
+use super::flex::{FlexOp, FlexTensor, apply, contiguous, half_values, is_flex, matrix_dims, tensor, values};
 use super::math::add_scaled;
 
 /// `[vocab, d_model]` and `[tokens]` ids → `[tokens, d_model]`. Looking up `padding` passes no gradient on, as
@@ -45,6 +45,18 @@ struct Embedding {
 
 impl FlexOp<1> for Embedding {
     type Saved = [usize; 2];
+
+    fn infer(&self, [weight]: [FlexTensor; 1]) -> FlexTensor {
+        if weight.dtype() != DType::BF16 {
+            return self.forward([weight]).0;
+        }
+        let weight = contiguous(weight);
+        let width = matrix_dims(&weight)[1];
+        let rows = half_values(&weight);
+        let ids = self.ids.iter();
+        let out = ids.flat_map(|&id| &rows[id as usize * width..][..width]).map(|x| x.to_f32()).collect();
+        tensor(out, [self.ids.len(), width])
+    }
 
     fn forward(&self, [weight]: [FlexTensor; 1]) -> (FlexTensor, Self::Saved) {
         let weight = contiguous(weight);

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use burn::backend::{Flex, tensor::FloatTensor};
-use burn::tensor::{Device, Shape, Tensor, TensorData};
+use burn::tensor::{Device, Shape, Tensor, TensorData, bf16};
 
 /// The flex device's tensor.
 pub(crate) type FlexTensor = FloatTensor<Flex>;
@@ -123,6 +123,11 @@ pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
 /// The values of a tensor made contiguous by [`contiguous`].
 pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice::<f32>().expect("float tensors are f32 and were made contiguous")
+}
+
+/// The values of a bf16 tensor made contiguous by [`contiguous`].
+pub(crate) fn half_values(tensor: &FlexTensor) -> &[bf16] {
+    tensor.as_slice::<bf16>().expect("the dtype was checked, and the tensor was made contiguous")
 }
 
 /// The tensor with its values in order, copied only if they are not.

@@ -3,14 +3,14 @@
 use burn::backend::{Flex, ops::FloatTensorOps};
 use burn::tensor::{DType, FloatDType, Tensor};
 
-use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
-use super::math::dot;
+use super::flex::{FlexOp, FlexTensor, apply, contiguous, half_values, is_flex, matrix_dims, tensor, values};
+use super::math::{dot, dot_bf16};
 use super::parallel;
 
 /// Up to so many tokens the weights' bytes are the cost, and a dot product a row reads them once, in order.
 const FEW: usize = 4;
 
-/// `[tokens, in]` × `[out, in]` → `[tokens, out]`.
+/// `[tokens, in]` × `[out, in]` → `[tokens, out]`. On the CPU, weights may be bf16 where no gradient is asked for.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     if is_flex(&x.device()) { apply(Linear, [x.into(), weight.into()]) } else { composed(x, weight) }
 }
@@ -23,6 +23,29 @@ pub fn composed(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     }
 }
 
+/// A dot product for every output and token: `weight` is `[out, in]`.
+fn few_tokens<W: Sync>(
+    x: &[f32],
+    weight: &[W],
+    [out, width]: [usize; 2],
+    dot: impl Fn(&[W], &[f32]) -> f32 + Sync + Send,
+) -> FlexTensor {
+    let tokens = x.len() / width;
+    // By output first, so that a weight's row is read once for all tokens.
+    let mut by_output = vec![0.0; out * tokens];
+    parallel::rows(&mut by_output, tokens, width * tokens, |row, y| {
+        let w = &weight[row * width..][..width];
+        for (y, x) in y.iter_mut().zip(x.chunks_exact(width)) {
+            *y = dot(w, x);
+        }
+    });
+    if tokens == 1 {
+        return tensor(by_output, [1, out]);
+    }
+    let by_token = (0..tokens).flat_map(|t| by_output.iter().skip(t).step_by(tokens)).copied().collect();
+    tensor(by_token, [tokens, out])
+}
+
 #[derive(Debug, Clone)]
 struct Linear;
 
@@ -30,26 +53,19 @@ impl FlexOp<2> for Linear {
     type Saved = (FlexTensor, FlexTensor);
 
     fn infer(&self, [x, weight]: [FlexTensor; 2]) -> FlexTensor {
-        let tokens = matrix_dims(&x)[0];
-        if tokens > FEW {
+        let narrow = weight.dtype() == DType::BF16;
+        if matrix_dims(&x)[0] > FEW {
+            // Widening is a small part of a matrix product, and every bf16 is an f32.
+            let weight = if narrow { Flex::float_cast(weight, FloatDType::F32) } else { weight };
             return Flex::float_matmul(x, Flex::float_transpose(weight));
         }
         let (x, weight) = (contiguous(x), contiguous(weight));
-        let [out, width] = matrix_dims(&weight);
-        let (xs, ws) = (values(&x), values(&weight));
-        // By output first, so that a weight's row is read once for all tokens.
-        let mut by_output = vec![0.0; out * tokens];
-        parallel::rows(&mut by_output, tokens, width * tokens, |row, y| {
-            let w = &ws[row * width..][..width];
-            for (y, x) in y.iter_mut().zip(xs.chunks_exact(width)) {
-                *y = dot(w, x);
-            }
-        });
-        if tokens == 1 {
-            return tensor(by_output, [1, out]);
+        let dims = matrix_dims(&weight);
+        if narrow {
+            few_tokens(values(&x), half_values(&weight), dims, dot_bf16)
+        } else {
+            few_tokens(values(&x), values(&weight), dims, dot)
         }
-        let by_token = (0..tokens).flat_map(|t| by_output.iter().skip(t).step_by(tokens)).copied().collect();
-        tensor(by_token, [tokens, out])
     }
 
     fn forward(&self, [x, weight]: [FlexTensor; 2]) -> (FlexTensor, Self::Saved) {

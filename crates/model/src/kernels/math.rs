@@ -1,5 +1,7 @@
 //! Scalar functions and short loops that compilers turn into vector code.
 
+use burn::tensor::bf16;
+
 /// eˣ within 2 units in the last place, without branches or library calls, so that it vectorises and is the same
 /// everywhere. Inputs are clamped to [−87, 88].
 #[inline(always)]
@@ -45,9 +47,73 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    let mut total: f32 = sums.iter().sum();
+    let mut total = total(sums);
     for (a, b) in a_rest.iter().zip(b_rest) {
         total += a * b;
+    }
+    total
+}
+
+/// The sum of all lanes, by halves, which vectorises.
+#[inline(always)]
+fn total(mut sums: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
+
+/// [`dot`] of one vector with four, which loads it once.
+#[inline(always)]
+pub(crate) fn dot4(a: &[f32], b: [&[f32]; 4]) -> [f32; 4] {
+    let mut sums = [[0.0f32; LANES]; 4];
+    let main = a.len() / LANES * LANES;
+    for at in (0..main).step_by(LANES) {
+        let a = &a[at..at + LANES];
+        for (sums, b) in sums.iter_mut().zip(b) {
+            let b = &b[at..at + LANES];
+            for lane in 0..LANES {
+                sums[lane] += a[lane] * b[lane];
+            }
+        }
+    }
+    let mut totals = sums.map(total);
+    for (sum, b) in totals.iter_mut().zip(b) {
+        for (a, b) in a[main..].iter().zip(&b[main..]) {
+            *sum += a * b;
+        }
+    }
+    totals
+}
+
+/// out += Σ scaleᵢ · xᵢ over four vectors, which loads and stores `out` once.
+#[inline(always)]
+pub(crate) fn add_scaled4(out: &mut [f32], scale: [f32; 4], x: [&[f32]; 4]) {
+    let [x0, x1, x2, x3] = x.map(|x| &x[..out.len()]);
+    for (i, out) in out.iter_mut().enumerate() {
+        *out += scale[0] * x0[i] + scale[1] * x1[i] + (scale[2] * x2[i] + scale[3] * x3[i]);
+    }
+}
+
+/// [`dot`] of bf16 and f32: a bf16 is the upper half of an f32.
+#[inline(always)]
+pub(crate) fn dot_bf16(a: &[bf16], b: &[f32]) -> f32 {
+    let wide = |x: bf16| f32::from_bits(u32::from(x.to_bits()) << 16);
+    let mut sums = [0.0f32; LANES];
+    let (a_main, a_rest) = a.as_chunks::<LANES>();
+    let (b_main, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_main.iter().zip(b_main) {
+        for lane in 0..LANES {
+            sums[lane] += wide(a[lane]) * b[lane];
+        }
+    }
+    let mut total = total(sums);
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        total += wide(*a) * b;
     }
     total
 }
@@ -72,7 +138,7 @@ pub(crate) fn softmax(scores: &mut [f32]) -> f32 {
             sums[lane] += chunk[lane];
         }
     }
-    let mut sum: f32 = sums.iter().sum();
+    let mut sum = total(sums);
     for score in rest {
         *score = exp(*score - max);
         sum += *score;
@@ -96,6 +162,20 @@ mod tests {
             let error = (f64::from(exp(x)) - truth).abs() / truth;
             assert!(error < 3e-7, "exp({x}) is off by {error:e}");
         }
+    }
+
+    #[test]
+    fn four_at_once_match_one_by_one() {
+        let row = |seed: f32| -> Vec<f32> { (0..37).map(|i| (i as f32 * seed).sin()).collect() };
+        let (a, b) = (row(0.37), [0.11, 0.2, 0.3, 0.4].map(row));
+        let b: [&[f32]; 4] = b.each_ref().map(Vec::as_slice);
+        assert_eq!(dot4(&a, b), b.map(|b| dot(&a, b)));
+        let (mut together, mut one_by_one) = (a.clone(), a.clone());
+        add_scaled4(&mut together, [1.0, -2.0, 0.5, 3.0], b);
+        for (scale, b) in [1.0, -2.0, 0.5, 3.0].into_iter().zip(b) {
+            add_scaled(&mut one_by_one, scale, b);
+        }
+        assert!(together.iter().zip(&one_by_one).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Model {
         let config = ModelConfig::from_json(folder.config()).map_err(|error| sentence(&error.to_string()));
         let outline = words.outline();
         let obstacle = match &config {
-            Ok(config) => misfit(&folder, config).or_else(|| too_large(config, started)),
+            Ok(config) => misfit(&folder, config).or_else(|| too_large(config, folder.as_ref(), started)),
             Err(sentence) => Some(sentence.clone()),
         };
         let known = config.as_ref().map(|config| config.family.name().to_owned());
@@ -70,8 +70,8 @@ fn misfit(folder: &ModelFolder, config: &ModelConfig) -> Option<String> {
 }
 
 /// Why it does not fit the memory, in one sentence. Matrices above what a device can bind are split.
-fn too_large(config: &ModelConfig, started: &Started) -> Option<String> {
-    let (needed, most) = (started.storage.bytes(config), started.memory_bytes?);
+fn too_large(config: &ModelConfig, weights: &dyn Weights, started: &Started) -> Option<String> {
+    let (needed, most) = (started.storage_of(weights).bytes(config), started.memory_bytes?);
     (needed > most).then(|| {
         format!(
             "Its weights need {} of memory and the tab has {}: use the companion (`maec generate`), or a smaller model.",

@@ -46,7 +46,7 @@ pub(crate) async fn cost<H: Host>(
     Ok(Cost {
         fetch_bytes: to_fetch,
         cached_bytes: cached,
-        device_bytes: config.map_or(0, |config| started.storage.bytes(config)),
+        device_bytes: config.map_or(0, |config| started.storage_of(parts.base.folder.as_ref()).bytes(config)),
         cache_bytes: config.map_or(0, cache_bytes),
         seconds: seconds(job, parts, recipe)?,
         storage_free,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use maec_checkpoint::{Error, Weights, convert, dtype, fingerprint, sha256_hex};
 use maec_hub::{Phase, Progress};
-use maec_model::{Assembly, Decoder, ModelConfig};
+use maec_model::{Assembly, Decoder, ModelConfig, Storage};
 use maec_protocol::Reply;
 use maec_recipe::Recipe;
 use maec_tasks::{MemoryJournal, Subject};
@@ -60,30 +60,38 @@ pub(crate) async fn load<H: Host>(
     let texts = reading(remote, || WordsTexts::of(&base.folder)).await?;
     let words = job.host().words(texts).await.map_err(|why| refused(sentence(&why)))?;
     *loaded = None;
-    let (model, merged_tensors) = match (&parts.merge, recipe) {
+    let (model, merged_tensors, storage) = match (&parts.merge, recipe) {
         (Some(merge), Some(recipe)) => {
             let weights = MergingWeights::prepare(job, merge.open(base)?, recipe).await?;
             let model = decoder(job, "Merging", config, &weights, started).await;
             let model = model.map_err(|error| weights.failure().map_or(error, Failure::from))?;
-            (model, weights.changed())
+            (model, weights.changed(), started.storage_of(&weights))
         }
-        _ => (decoder(job, "Loading", config, base.folder.as_ref(), started).await?, 0),
+        _ => {
+            let weights = base.folder.as_ref();
+            (decoder(job, "Loading", config, weights, started).await?, 0, started.storage_of(weights))
+        }
     };
-    let device_bytes = started.storage.bytes(model.config());
+    let device_bytes = storage.bytes(model.config());
     let reply = Reply::OwnLoaded { seconds: job.seconds(), device_bytes, merged_tensors };
-    let subject = subject(parts, recipe, started)?;
+    let subject = subject(parts, recipe, started, storage)?;
     let (stops, journal) = (base.stops.clone(), MemoryJournal::default());
     *loaded = Some(Loaded { model, words, stops, subject, journal });
     Ok(reply)
 }
 
 /// The model in words that tell it from others.
-fn subject(parts: &Parts<'_>, recipe: Option<&Recipe>, started: &Started) -> Result<Subject, Failure> {
+fn subject(
+    parts: &Parts<'_>,
+    recipe: Option<&Recipe>,
+    started: &Started,
+    storage: Storage,
+) -> Result<Subject, Failure> {
     let used = parts.files().into_iter().map(|(item, _)| item.place.title.clone());
     let mut conditions = BTreeMap::from([
         ("base fingerprint".to_owned(), fingerprint(parts.base.folder.as_ref())?),
         ("device".to_owned(), started.backend.device.clone()),
-        ("weights".to_owned(), if started.storage.half { "f16" } else { "f32" }.to_owned()),
+        ("weights".to_owned(), format!("{:?}", storage.matrices).to_lowercase()),
     ]);
     if let Some(recipe) = recipe {
         conditions.insert("recipe".to_owned(), sha256_hex(recipe.to_json().as_bytes()));
@@ -130,7 +138,7 @@ async fn decoder<H: Host>(
     started: &Started,
 ) -> Result<Decoder, Failure> {
     let tensors = config.tensors();
-    let mut assembly = Assembly::new(config, &started.device, started.storage);
+    let mut assembly = Assembly::new(config, &started.device, started.storage_of(weights));
     let (mut done, total) = (0, weights.tensors().iter().map(|info| info.bytes() as u64).sum());
     for (name, shape) in tensors {
         job.checkpoint().await?;

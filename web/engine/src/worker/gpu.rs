@@ -4,7 +4,7 @@ mod watch;
 
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
-use maec_model::Storage;
+use maec_model::{Precision, Storage};
 use maec_protocol::Backend;
 
 use super::{Processor, serve};
@@ -55,7 +55,10 @@ fn storage(device: &wgpu::Device) -> Storage {
     let bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
     Storage {
         max_tensor_bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
-        half: device.features().contains(wgpu::Features::SHADER_F16),
+        matrices: match device.features().contains(wgpu::Features::SHADER_F16) {
+            true => Precision::F16,
+            false => Precision::F32,
+        },
     }
 }
 

@@ -89,7 +89,7 @@ pub fn run_all(args: &TaskArgs, setup: &Setup<'_>) -> Result<()> {
         let model = names.open(&name)?;
         let tokenizer = model.full_tokenizer()?;
         let stop = model.stop_tokens(tokenizer.as_ref())?;
-        let decoder = model.load(&device)?;
+        let decoder = model.load_to_run(&device)?;
         let hash = model_hash(model.weights.as_ref())?;
         let subject = Subject {
             model: format!("sha256:{hash}"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Shape;
 use crate::kernels::flex::{FlexOp, FlexTensor, contiguous, matrix_dims, tensor, values};
-use crate::kernels::math::{add_scaled, dot, softmax, tanh};
+use crate::kernels::math::{add_scaled, add_scaled4, dot, dot4, softmax, tanh};
 use crate::kernels::parallel;
 use crate::layout::Segment;
 
@@ -34,9 +34,10 @@ struct KeysValues<'a> {
 }
 
 impl Shape {
+    /// From a dot product to a score.
     #[inline(always)]
-    fn score(&self, q: &[f32], k: &[f32]) -> f32 {
-        let score = dot(q, k) * self.scale;
+    fn bend(&self, product: f32) -> f32 {
+        let score = product * self.scale;
         match self.softcap {
             None => score,
             Some(cap) => cap * tanh(score / cap),
@@ -57,15 +58,33 @@ impl Shape {
     ) {
         let hd = self.head_dim;
         let row = |j: usize| (s.keys.start + j) * kv.width + at;
-        for (j, p) in seen.clone().zip(p.iter_mut()) {
-            *p = if s.hidden.contains(&j) { f32::NEG_INFINITY } else { self.score(q, &kv.k[row(j)..][..hd]) };
+        let key = |j: usize| &kv.k[row(j)..][..hd];
+        let mut scores = p.iter_mut();
+        let (mut j, end) = (seen.start, seen.end);
+        while j + 4 <= end {
+            for score in dot4(q, [key(j), key(j + 1), key(j + 2), key(j + 3)]) {
+                if let Some(p) = scores.next() {
+                    *p = self.bend(score);
+                }
+            }
+            j += 4;
         }
+        for (j, p) in (j..end).zip(scores) {
+            *p = self.bend(dot(q, key(j)));
+        }
+        let clip = |j: usize| j.clamp(seen.start, seen.end) - seen.start;
+        let hidden = clip(s.hidden.start)..clip(s.hidden.end);
+        p[hidden.clone()].fill(f32::NEG_INFINITY);
         softmax(p);
         // The clamped exponential leaves a trace where a key is hidden.
-        let clip = |j: usize| j.clamp(seen.start, seen.end) - seen.start;
-        p[clip(s.hidden.start)..clip(s.hidden.end)].fill(0.0);
-        for (j, &p) in seen.clone().zip(p.iter()) {
-            add_scaled(out, p, &kv.v[row(j)..][..hd]);
+        p[hidden].fill(0.0);
+        let value = |j: usize| &kv.v[row(j)..][..hd];
+        let (main, rest) = p.as_chunks::<4>();
+        for (j, p) in seen.clone().step_by(4).zip(main) {
+            add_scaled4(out, *p, [value(j), value(j + 1), value(j + 2), value(j + 3)]);
+        }
+        for (j, &p) in (end - rest.len()..end).zip(rest) {
+            add_scaled(out, p, value(j));
         }
     }
 }
