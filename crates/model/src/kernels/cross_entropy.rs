@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax};
+use pulp::Simd;
 
 use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
 use super::math::softmax;
-use super::parallel;
+use super::parallel::{self, Work};
 
 /// A target that does not count.
 pub const IGNORE: u32 = u32::MAX;
@@ -47,6 +48,28 @@ struct CrossEntropy {
     targets: Arc<[u32]>,
 }
 
+/// One token's loss, and the gradient of its logits, which stand in its place before.
+struct Row<'a> {
+    targets: &'a [u32],
+    weight: f32,
+}
+
+impl Work<(usize, (&mut [f32], &mut f32))> for Row<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, _: S, (row, (gradient, loss)): (usize, (&mut [f32], &mut f32))) {
+        let target = self.targets[row];
+        if target == IGNORE {
+            gradient.fill(0.0);
+            return;
+        }
+        let score = gradient[target as usize];
+        let log_z = softmax(gradient);
+        *loss = log_z - score;
+        gradient[target as usize] -= 1.0;
+        gradient.iter_mut().for_each(|g| *g *= self.weight);
+    }
+}
+
 impl FlexOp<1> for CrossEntropy {
     /// The gradient of the logits for a loss gradient of 1.
     type Saved = FlexTensor;
@@ -60,18 +83,7 @@ impl FlexOp<1> for CrossEntropy {
         let mut gradient = scores.to_vec();
         let mut losses = vec![0.0f32; tokens];
         let tasks = gradient.chunks_mut(vocab).zip(&mut losses).enumerate().collect();
-        parallel::items(tasks, |(row, (gradient, loss)): (usize, (&mut [f32], &mut f32))| {
-            let target = self.targets[row];
-            if target == IGNORE {
-                gradient.fill(0.0);
-                return;
-            }
-            let score = gradient[target as usize];
-            let log_z = softmax(gradient);
-            *loss = log_z - score;
-            gradient[target as usize] -= 1.0;
-            gradient.iter_mut().for_each(|g| *g *= weight);
-        });
+        parallel::items(tasks, &Row { targets: &self.targets, weight });
         let total: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
         (tensor(vec![(total / count as f64) as f32], [1]), tensor(gradient, [tokens, vocab]))
     }

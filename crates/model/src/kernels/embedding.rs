@@ -5,7 +5,6 @@ use std::sync::Arc;
 use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
 
 use super::flex::{FlexOp, FlexTensor, apply, contiguous, half_values, is_flex, matrix_dims, tensor, values};
-use super::math::add_scaled;
 
 /// `[vocab, d_model]` and `[tokens]` ids → `[tokens, d_model]`. Looking up `padding` passes no gradient on, as
 /// PyTorch's `padding_idx`.
@@ -81,7 +80,8 @@ impl FlexOp<1> for Embedding {
             if Some(id) == self.padding {
                 continue;
             }
-            add_scaled(&mut d_weight[id as usize * width..][..width], 1.0, grad);
+            let row = &mut d_weight[id as usize * width..][..width];
+            row.iter_mut().zip(grad).for_each(|(sum, part)| *sum += part);
         }
         [Some(tensor(d_weight, [vocab, width]))]
     }

@@ -1,5 +1,6 @@
 //! Glue between hand-written CPU kernels and burn's flex tensors, with and without gradients.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use burn::backend::{Flex, tensor::FloatTensor};
@@ -128,6 +129,18 @@ pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
 /// The values of a bf16 tensor made contiguous by [`contiguous`].
 pub(crate) fn half_values(tensor: &FlexTensor) -> &[bf16] {
     tensor.as_slice::<bf16>().expect("the dtype was checked, and the tensor was made contiguous")
+}
+
+/// The same values two to a word, the first of each pair in the lower half; copied only where memory is not so.
+pub(crate) fn pairs(tensor: &FlexTensor) -> Cow<'_, [u32]> {
+    let halves = half_values(tensor);
+    match bytemuck::try_cast_slice::<bf16, u32>(halves) {
+        Ok(words) if cfg!(target_endian = "little") => Cow::Borrowed(words),
+        _ => {
+            let word = |[a, b]: &[bf16; 2]| u32::from(a.to_bits()) | u32::from(b.to_bits()) << 16;
+            halves.as_chunks().0.iter().map(word).collect()
+        }
+    }
 }
 
 /// The tensor with its values in order, copied only if they are not.

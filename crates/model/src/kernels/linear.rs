@@ -2,10 +2,11 @@
 
 use burn::backend::{Flex, ops::FloatTensorOps};
 use burn::tensor::{DType, FloatDType, Tensor};
+use pulp::Simd;
 
-use super::flex::{FlexOp, FlexTensor, apply, contiguous, half_values, is_flex, matrix_dims, tensor, values};
-use super::math::{dot, dot_bf16};
-use super::parallel;
+use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, pairs, tensor, values};
+use super::math::{dot, dot_pairs};
+use super::parallel::{self, Chunks, Work};
 
 /// Up to so many tokens the weights' bytes are the cost, and a dot product a row reads them once, in order.
 const FEW: usize = 4;
@@ -23,26 +24,50 @@ pub fn composed(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     }
 }
 
-/// A dot product for every output and token: `weight` is `[out, in]`.
-fn few_tokens<W: Sync>(
-    x: &[f32],
-    weight: &[W],
-    [out, width]: [usize; 2],
-    dot: impl Fn(&[W], &[f32]) -> f32 + Sync + Send,
-) -> FlexTensor {
-    let tokens = x.len() / width;
-    // By output first, so that a weight's row is read once for all tokens.
-    let mut by_output = vec![0.0; out * tokens];
-    parallel::rows(&mut by_output, tokens, width * tokens, |row, y| {
-        let w = &weight[row * width..][..width];
-        for (y, x) in y.iter_mut().zip(x.chunks_exact(width)) {
-            *y = dot(w, x);
+/// One output for every token, from f32 weights.
+struct Full<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    width: usize,
+}
+
+impl<'o> Work<(usize, &'o mut [f32])> for Full<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, (row, y): (usize, &'o mut [f32])) {
+        let w = &self.weight[row * self.width..][..self.width];
+        for (y, x) in y.iter_mut().zip(self.x.chunks_exact(self.width)) {
+            *y = dot(simd, w, x);
         }
-    });
-    if tokens == 1 {
-        return tensor(by_output, [1, out]);
     }
-    let by_token = (0..tokens).flat_map(|t| by_output.iter().skip(t).step_by(tokens)).copied().collect();
+}
+
+/// The same from bf16 weights, two to a word.
+struct Paired<'a> {
+    even: &'a [f32],
+    odd: &'a [f32],
+    weight: &'a [u32],
+    words: usize,
+}
+
+impl<'o> Work<(usize, &'o mut [f32])> for Paired<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, (row, y): (usize, &'o mut [f32])) {
+        let w = &self.weight[row * self.words..][..self.words];
+        let tokens = self.even.chunks_exact(self.words).zip(self.odd.chunks_exact(self.words));
+        for (y, (even, odd)) in y.iter_mut().zip(tokens) {
+            *y = dot_pairs(simd, w, even, odd);
+        }
+    }
+}
+
+/// Does `work` for every output, each over all tokens so that its weights are read once.
+fn by_output(tokens: usize, out: usize, width: usize, work: &impl Chunks) -> FlexTensor {
+    let mut y = vec![0.0; out * tokens];
+    parallel::rows(&mut y, tokens, width * tokens, work);
+    if tokens == 1 {
+        return tensor(y, [1, out]);
+    }
+    let by_token = (0..tokens).flat_map(|t| y.iter().skip(t).step_by(tokens)).copied().collect();
     tensor(by_token, [tokens, out])
 }
 
@@ -53,19 +78,22 @@ impl FlexOp<2> for Linear {
     type Saved = (FlexTensor, FlexTensor);
 
     fn infer(&self, [x, weight]: [FlexTensor; 2]) -> FlexTensor {
+        let [tokens, width] = matrix_dims(&x);
         let narrow = weight.dtype() == DType::BF16;
-        if matrix_dims(&x)[0] > FEW {
+        if tokens > FEW || (narrow && width % 2 == 1) {
             // Widening is a small part of a matrix product, and every bf16 is an f32.
             let weight = if narrow { Flex::float_cast(weight, FloatDType::F32) } else { weight };
             return Flex::float_matmul(x, Flex::float_transpose(weight));
         }
         let (x, weight) = (contiguous(x), contiguous(weight));
-        let dims = matrix_dims(&weight);
-        if narrow {
-            few_tokens(values(&x), half_values(&weight), dims, dot_bf16)
-        } else {
-            few_tokens(values(&x), values(&weight), dims, dot)
+        let (out, x) = (matrix_dims(&weight)[0], values(&x));
+        if !narrow {
+            return by_output(tokens, out, width, &Full { x, weight: values(&weight), width });
         }
+        let (even, odd): (Vec<f32>, Vec<f32>) = x.as_chunks().0.iter().map(|[a, b]| (*a, *b)).unzip();
+        let words = pairs(&weight);
+        let work = Paired { even: &even, odd: &odd, weight: &words, words: width / 2 };
+        by_output(tokens, out, width, &work)
     }
 
     fn forward(&self, [x, weight]: [FlexTensor; 2]) -> (FlexTensor, Self::Saved) {

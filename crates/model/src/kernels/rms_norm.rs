@@ -1,10 +1,11 @@
 //! y = w · x / √(mean(x²) + ε), row by row.
 
 use burn::tensor::Tensor;
+use pulp::Simd;
 
 use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
-use super::math::{add_scaled, dot};
-use super::parallel;
+use super::math::dot;
+use super::parallel::{self, Work};
 
 /// Rows whose weight gradients are summed together; fixed, so that the sum does not depend on the threads.
 const BLOCK: usize = 64;
@@ -31,8 +32,62 @@ struct RmsNorm {
 
 impl RmsNorm {
     #[inline(always)]
-    fn inverse_rms(&self, row: &[f32]) -> f32 {
-        1.0 / (dot(row, row) / row.len() as f32 + self.epsilon).sqrt()
+    fn inverse_rms<S: Simd>(&self, simd: S, row: &[f32]) -> f32 {
+        1.0 / (dot(simd, row, row) / row.len() as f32 + self.epsilon).sqrt()
+    }
+}
+
+/// A block of rows.
+struct Forward<'a> {
+    norm: &'a RmsNorm,
+    x: &'a [f32],
+    weight: &'a [f32],
+}
+
+impl<'o> Work<(usize, &'o mut [f32])> for Forward<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, (block, out): (usize, &'o mut [f32])) {
+        let width = self.weight.len();
+        let x = &self.x[block * BLOCK * width..][..out.len()];
+        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            let scale = self.norm.inverse_rms(simd, x);
+            for i in 0..width {
+                out[i] = x[i] * scale * self.weight[i];
+            }
+        }
+    }
+}
+
+/// A block of rows: their dx, then their part of dw.
+struct Backward<'a> {
+    norm: &'a RmsNorm,
+    x: &'a [f32],
+    weight: &'a [f32],
+    grad: &'a [f32],
+}
+
+impl<'o> Work<(usize, &'o mut [f32])> for Backward<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, (block, out): (usize, &'o mut [f32])) {
+        let weight = self.weight;
+        let width = weight.len();
+        let (d_x, d_weight) = out.split_at_mut(BLOCK * width);
+        let (first, rows) = (block * BLOCK, self.x.len() / width);
+        for row in 0..BLOCK.min(rows - first) {
+            let at = (first + row) * width;
+            let (x, dy) = (&self.x[at..][..width], &self.grad[at..][..width]);
+            let d_x = &mut d_x[row * width..][..width];
+            let d_weight = &mut d_weight[..width];
+            let r = self.norm.inverse_rms(simd, x);
+            for i in 0..width {
+                d_x[i] = dy[i] * weight[i];
+            }
+            let c = dot(simd, d_x, x) * r * r * r / width as f32;
+            for i in 0..width {
+                d_x[i] = d_x[i] * r - x[i] * c;
+                d_weight[i] += dy[i] * x[i] * r;
+            }
+        }
     }
 }
 
@@ -44,15 +99,7 @@ impl FlexOp<2> for RmsNorm {
         let [rows, width] = matrix_dims(&x);
         let (xs, ws) = (values(&x), values(&weight));
         let mut out = vec![0.0; xs.len()];
-        parallel::chunks(&mut out, BLOCK * width, |block, out| {
-            let xs = &xs[block * BLOCK * width..][..out.len()];
-            for (x, out) in xs.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-                let scale = self.inverse_rms(x);
-                for i in 0..width {
-                    out[i] = x[i] * scale * ws[i];
-                }
-            }
-        });
+        parallel::chunks(&mut out, BLOCK * width, &Forward { norm: self, x: xs, weight: ws });
         (tensor(out, [rows, width]), (x, weight))
     }
 
@@ -64,30 +111,13 @@ impl FlexOp<2> for RmsNorm {
         let blocks = rows.div_ceil(BLOCK);
         let stride = (BLOCK + 1) * width;
         let mut scratch = vec![0.0; blocks * stride];
-        parallel::chunks(&mut scratch, stride, |block, out| {
-            let (d_x, d_weight) = out.split_at_mut(BLOCK * width);
-            let first = block * BLOCK;
-            for row in 0..BLOCK.min(rows - first) {
-                let at = (first + row) * width;
-                let (x, dy) = (&xs[at..][..width], &grads[at..][..width]);
-                let d_x = &mut d_x[row * width..][..width];
-                let r = self.inverse_rms(x);
-                for i in 0..width {
-                    d_x[i] = dy[i] * ws[i];
-                }
-                let c = dot(d_x, x) * r * r * r / width as f32;
-                for i in 0..width {
-                    d_x[i] = d_x[i] * r - x[i] * c;
-                    d_weight[i] += dy[i] * x[i] * r;
-                }
-            }
-        });
+        parallel::chunks(&mut scratch, stride, &Backward { norm: self, x: xs, weight: ws, grad: grads });
         let mut d_x = Vec::with_capacity(rows * width);
         let mut d_weight = vec![0.0; width];
         for (block, chunk) in scratch.chunks_exact(stride).enumerate() {
             let count = BLOCK.min(rows - block * BLOCK);
             d_x.extend_from_slice(&chunk[..count * width]);
-            add_scaled(&mut d_weight, 1.0, &chunk[BLOCK * width..]);
+            d_weight.iter_mut().zip(&chunk[BLOCK * width..]).for_each(|(sum, part)| *sum += part);
         }
         [Some(tensor(d_x, [rows, width])), Some(tensor(d_weight, [width]))]
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use pulp::Simd;
 
 use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, tensor, values};
-use super::parallel;
+use super::parallel::{self, Work};
 
 /// Cosines and sines of the tokens of one batch, the same in every layer: angle(p, i) = p · frequency(i).
 #[derive(Debug, Clone)]
@@ -77,23 +78,35 @@ impl Rope {
     fn turn(&self, x: FlexTensor, back: bool) -> FlexTensor {
         let x = contiguous(x);
         let [tokens, width] = matrix_dims(&x);
-        let half = self.angles.half;
         let xs = values(&x);
         let sign = if back { -1.0 } else { 1.0 };
         let mut out = vec![0.0; xs.len()];
-        parallel::chunks(&mut out, width, |token, out| {
-            let (cos, sin) = self.angles.row(token);
-            let heads = xs[token * width..][..width].chunks_exact(2 * half);
-            for (x, out) in heads.zip(out.chunks_exact_mut(2 * half)) {
-                let (x1, x2) = x.split_at(half);
-                let (o1, o2) = out.split_at_mut(half);
-                for i in 0..half {
-                    o1[i] = x1[i] * cos[i] - x2[i] * (sign * sin[i]);
-                    o2[i] = x2[i] * cos[i] + x1[i] * (sign * sin[i]);
-                }
-            }
-        });
+        parallel::chunks(&mut out, width, &Turn { x: xs, angles: &self.angles, sign });
         tensor(out, [tokens, width])
+    }
+}
+
+/// All heads of one token.
+struct Turn<'a> {
+    x: &'a [f32],
+    angles: &'a Angles,
+    sign: f32,
+}
+
+impl<'o> Work<(usize, &'o mut [f32])> for Turn<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, _: S, (token, out): (usize, &'o mut [f32])) {
+        let (half, width) = (self.angles.half, out.len());
+        let (cos, sin) = self.angles.row(token);
+        let heads = self.x[token * width..][..width].chunks_exact(2 * half);
+        for (x, out) in heads.zip(out.chunks_exact_mut(2 * half)) {
+            let (x1, x2) = x.split_at(half);
+            let (o1, o2) = out.split_at_mut(half);
+            for i in 0..half {
+                o1[i] = x1[i] * cos[i] - x2[i] * (self.sign * sin[i]);
+                o2[i] = x2[i] * cos[i] + x1[i] * (self.sign * sin[i]);
+            }
+        }
     }
 }
 

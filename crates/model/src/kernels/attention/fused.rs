@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use pulp::Simd;
+
 use super::Shape;
 use crate::kernels::flex::{FlexOp, FlexTensor, contiguous, matrix_dims, tensor, values};
 use crate::kernels::math::{add_scaled, add_scaled4, dot, dot4, softmax, tanh};
-use crate::kernels::parallel;
+use crate::kernels::parallel::{self, Work};
 use crate::layout::Segment;
 
 /// Query rows of one task of inference.
@@ -46,8 +48,9 @@ impl Shape {
 
     /// One head of one query: `q` and `out` are `[head_dim]`, `p` is scratch or kept, `[keys of the range]`.
     #[inline(always)]
-    fn attend(
+    fn attend<S: Simd>(
         &self,
+        simd: S,
         s: &Segment,
         seen: &Range<usize>,
         q: &[f32],
@@ -62,7 +65,7 @@ impl Shape {
         let mut scores = p.iter_mut();
         let (mut j, end) = (seen.start, seen.end);
         while j + 4 <= end {
-            for score in dot4(q, [key(j), key(j + 1), key(j + 2), key(j + 3)]) {
+            for score in dot4(simd, q, [key(j), key(j + 1), key(j + 2), key(j + 3)]) {
                 if let Some(p) = scores.next() {
                     *p = self.bend(score);
                 }
@@ -70,7 +73,7 @@ impl Shape {
             j += 4;
         }
         for (j, p) in (j..end).zip(scores) {
-            *p = self.bend(dot(q, key(j)));
+            *p = self.bend(dot(simd, q, key(j)));
         }
         let clip = |j: usize| j.clamp(seen.start, seen.end) - seen.start;
         let hidden = clip(s.hidden.start)..clip(s.hidden.end);
@@ -81,10 +84,10 @@ impl Shape {
         let value = |j: usize| &kv.v[row(j)..][..hd];
         let (main, rest) = p.as_chunks::<4>();
         for (j, p) in seen.clone().step_by(4).zip(main) {
-            add_scaled4(out, *p, [value(j), value(j + 1), value(j + 2), value(j + 3)]);
+            add_scaled4(simd, out, *p, [value(j), value(j + 1), value(j + 2), value(j + 3)]);
         }
         for (j, &p) in (end - rest.len()..end).zip(rest) {
-            add_scaled(out, p, value(j));
+            add_scaled(simd, out, p, value(j));
         }
     }
 }
@@ -94,6 +97,106 @@ fn cut(mut rest: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [
     lengths
         .map(|length| rest.split_off_mut(..length).expect("the pieces are no longer than the slice"))
         .collect()
+}
+
+/// Some rows of queries.
+struct Infer<'a> {
+    shape: &'a Shape,
+    q: &'a [f32],
+    kv: KeysValues<'a>,
+    group: usize,
+    width: usize,
+}
+
+impl Work<((&Segment, Range<usize>), &mut [f32])> for Infer<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, ((s, block), out): ((&Segment, Range<usize>), &mut [f32])) {
+        let hd = self.shape.head_dim;
+        let mut p = Vec::new();
+        for (i, out) in block.zip(out.chunks_exact_mut(self.width)) {
+            let seen = s.range(i, self.shape.window);
+            p.resize(seen.len(), 0.0);
+            let q = &self.q[(s.queries.start + i) * self.width..][..self.width];
+            for (head, (q, out)) in q.chunks_exact(hd).zip(out.chunks_exact_mut(hd)).enumerate() {
+                self.shape.attend(simd, s, &seen, q, head / self.group * hd, self.kv, &mut p, out);
+            }
+        }
+    }
+}
+
+/// A segment of training: its output, and the probabilities that its gradients need.
+struct Train<'a> {
+    shape: &'a Shape,
+    q: &'a [f32],
+    kv: KeysValues<'a>,
+    group: usize,
+    width: usize,
+}
+
+impl Work<((&Segment, &mut [f32]), &mut Vec<f32>)> for Train<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, ((s, out), p): ((&Segment, &mut [f32]), &mut Vec<f32>)) {
+        let (hd, columns) = (self.shape.head_dim, s.keys.len());
+        for head in 0..self.width / hd {
+            for i in 0..s.queries.len() {
+                let q = &self.q[(s.queries.start + i) * self.width + head * hd..][..hd];
+                let seen = s.range(i, self.shape.window);
+                let p = &mut p[(head * s.queries.len() + i) * columns..][seen.clone()];
+                let out = &mut out[i * self.width + head * hd..][..hd];
+                self.shape.attend(simd, s, &seen, q, head / self.group * hd, self.kv, p, out);
+            }
+        }
+    }
+}
+
+/// Gradients of a segment's queries, keys and values.
+struct Back<'a> {
+    shape: &'a Shape,
+    q: &'a [f32],
+    kv: KeysValues<'a>,
+    d_out: &'a [f32],
+    width: usize,
+}
+
+type Gradients<'a> = ((&'a mut [f32], &'a mut [f32]), &'a mut [f32]);
+
+impl Work<((&Segment, &Vec<f32>), Gradients<'_>)> for Back<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(&self, simd: S, ((s, p), ((d_q, d_k), d_v)): ((&Segment, &Vec<f32>), Gradients<'_>)) {
+        debug_assert_eq!(s.queries, s.keys, "gradients need queries and keys to be the same rows");
+        let Shape { head_dim: hd, scale, softcap, window } = *self.shape;
+        let (width, kv_width) = (self.width, self.kv.width);
+        let (heads, group) = (width / hd, width / kv_width);
+        let (start, n) = (s.queries.start, s.queries.len());
+        let mut d_scores = vec![0.0f32; n];
+        for head in 0..heads {
+            let (at, kv) = (head * hd, (head / group) * hd);
+            for i in 0..n {
+                let seen = s.range(i, window);
+                let p = &p[(head * n + i) * n..][..n];
+                let d_out = &self.d_out[(start + i) * width + at..][..hd];
+                let q = &self.q[(start + i) * width + at..][..hd];
+                let mut mean = 0.0;
+                for j in seen.clone() {
+                    d_scores[j] = dot(simd, d_out, &self.kv.v[(start + j) * kv_width + kv..][..hd]);
+                    mean += p[j] * d_scores[j];
+                }
+                let d_q = &mut d_q[i * width + at..][..hd];
+                for j in seen {
+                    // A hidden key has p = 0 exactly, so nothing flows to it.
+                    let k = &self.kv.k[(start + j) * kv_width + kv..][..hd];
+                    let mut d_score = p[j] * (d_scores[j] - mean) * scale;
+                    if let Some(cap) = softcap {
+                        let t = tanh(dot(simd, q, k) * scale / cap);
+                        d_score *= 1.0 - t * t;
+                    }
+                    add_scaled(simd, d_q, d_score, k);
+                    add_scaled(simd, &mut d_k[j * kv_width + kv..][..hd], d_score, q);
+                    add_scaled(simd, &mut d_v[j * kv_width + kv..][..hd], p[j], d_out);
+                }
+            }
+        }
+    }
 }
 
 /// Inference: `q` is `[query rows, width]`, keys and values are rows of a cache or of this batch.
@@ -109,7 +212,7 @@ pub(crate) fn cached(
     let [rows, width] = matrix_dims(&q);
     let qs = values(&q);
     let kv = KeysValues { k, v, width: kv_width };
-    let (hd, group) = (shape.head_dim, width / kv_width);
+    let group = width / kv_width;
     let mut out = vec![0.0; rows * width];
     let blocks: Vec<(&Segment, Range<usize>)> = segments
         .iter()
@@ -120,17 +223,7 @@ pub(crate) fn cached(
         .collect();
     let pieces = cut(&mut out, blocks.iter().map(|(_, block)| block.len() * width));
     let tasks = blocks.into_iter().zip(pieces).collect();
-    parallel::items(tasks, |((s, block), out): ((&Segment, Range<usize>), &mut [f32])| {
-        let mut p = Vec::new();
-        for (i, out) in block.zip(out.chunks_exact_mut(width)) {
-            let seen = s.range(i, shape.window);
-            p.resize(seen.len(), 0.0);
-            let q = &qs[(s.queries.start + i) * width..][..width];
-            for (head, (q, out)) in q.chunks_exact(hd).zip(out.chunks_exact_mut(hd)).enumerate() {
-                shape.attend(s, &seen, q, head / group * hd, kv, &mut p, out);
-            }
-        }
-    });
+    parallel::items(tasks, &Infer { shape, q: qs, kv, group, width });
     tensor(out, [rows, width])
 }
 
@@ -156,18 +249,7 @@ impl FlexOp<3> for Attention {
             self.segments.iter().map(|s| vec![0.0; heads * s.queries.len() * s.keys.len()]).collect();
         let pieces = cut(&mut out, self.segments.iter().map(|s| s.queries.len() * width));
         let tasks = self.segments.iter().zip(pieces).zip(&mut probabilities).collect();
-        parallel::items(tasks, |((s, out), p): ((&Segment, &mut [f32]), &mut Vec<f32>)| {
-            let columns = s.keys.len();
-            for head in 0..heads {
-                for i in 0..s.queries.len() {
-                    let q = &q[(s.queries.start + i) * width + head * hd..][..hd];
-                    let seen = s.range(i, self.shape.window);
-                    let p = &mut p[(head * s.queries.len() + i) * columns..][seen.clone()];
-                    let out = &mut out[i * width + head * hd..][..hd];
-                    self.shape.attend(s, &seen, q, head / group * hd, kv, p, out);
-                }
-            }
-        });
+        parallel::items(tasks, &Train { shape: &self.shape, q, kv, group, width });
         (tensor(out, [rows, width]), Saved { inputs, probabilities: Arc::new(probabilities) })
     }
 
@@ -177,8 +259,6 @@ impl FlexOp<3> for Attention {
         let kv_width = matrix_dims(&saved.inputs[1])[1];
         let [q, k, v] = saved.inputs.each_ref().map(values);
         let d_out = values(&grad);
-        let Shape { head_dim: hd, scale, softcap, window } = self.shape;
-        let (heads, group) = (width / hd, width / kv_width);
         let (mut d_q, mut d_k, mut d_v) = (vec![0.0; rows * width], vec![0.0; k.len()], vec![0.0; v.len()]);
         let lengths = || self.segments.iter().map(|s| s.queries.len());
         let pieces = cut(&mut d_q, lengths().map(|n| n * width))
@@ -186,39 +266,8 @@ impl FlexOp<3> for Attention {
             .zip(cut(&mut d_k, lengths().map(|n| n * kv_width)))
             .zip(cut(&mut d_v, lengths().map(|n| n * kv_width)));
         let tasks = self.segments.iter().zip(saved.probabilities.iter()).zip(pieces).collect();
-        type Pieces<'a> = ((&'a mut [f32], &'a mut [f32]), &'a mut [f32]);
-        parallel::items(tasks, |((s, p), ((d_q, d_k), d_v)): ((&Segment, &Vec<f32>), Pieces<'_>)| {
-            debug_assert_eq!(s.queries, s.keys, "gradients need queries and keys to be the same rows");
-            let (start, n) = (s.queries.start, s.queries.len());
-            let mut d_scores = vec![0.0f32; n];
-            for head in 0..heads {
-                let (at, kv) = (head * hd, (head / group) * hd);
-                for i in 0..n {
-                    let seen = s.range(i, window);
-                    let p = &p[(head * n + i) * n..][..n];
-                    let d_out = &d_out[(start + i) * width + at..][..hd];
-                    let q = &q[(start + i) * width + at..][..hd];
-                    let mut mean = 0.0;
-                    for j in seen.clone() {
-                        d_scores[j] = dot(d_out, &v[(start + j) * kv_width + kv..][..hd]);
-                        mean += p[j] * d_scores[j];
-                    }
-                    let d_q = &mut d_q[i * width + at..][..hd];
-                    for j in seen {
-                        // A hidden key has p = 0 exactly, so nothing flows to it.
-                        let k = &k[(start + j) * kv_width + kv..][..hd];
-                        let mut d_score = p[j] * (d_scores[j] - mean) * scale;
-                        if let Some(cap) = softcap {
-                            let t = tanh(dot(q, k) * scale / cap);
-                            d_score *= 1.0 - t * t;
-                        }
-                        add_scaled(d_q, d_score, k);
-                        add_scaled(&mut d_k[j * kv_width + kv..][..hd], d_score, q);
-                        add_scaled(&mut d_v[j * kv_width + kv..][..hd], p[j], d_out);
-                    }
-                }
-            }
-        });
+        let kv = KeysValues { k, v, width: kv_width };
+        parallel::items(tasks, &Back { shape: &self.shape, q, kv, d_out, width });
         let kv_rows = matrix_dims(&saved.inputs[1])[0];
         [
             Some(tensor(d_q, [rows, width])),
