@@ -16,6 +16,7 @@ pub struct Cache {
     layers: Vec<Layer>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "all of a cache's layers are of one kind")]
 #[derive(Debug)]
 enum Layer {
     /// On the CPU device, where attention reads slices.

@@ -165,7 +165,7 @@ impl ModelConfig {
             "num_key_value_heads": self.num_key_value_heads,
             "pad_token_id": self.pad_token_id,
             "rms_norm_eps": self.rms_norm_eps,
-            "rope_scaling": self.rope_scaling.as_ref().map(RopeScaling::to_json),
+            "rope_scaling": self.rope_scaling.map(RopeScaling::to_json),
             "rope_theta": self.rope_theta,
             "tie_word_embeddings": self.tie_word_embeddings,
             "torch_dtype": dtype,

@@ -60,8 +60,8 @@ impl RopeScaling {
     }
 
     /// As transformers 4 writes it in `rope_scaling`.
-    pub(crate) fn to_json(&self) -> Value {
-        match *self {
+    pub(crate) fn to_json(self) -> Value {
+        match self {
             Self::Linear { factor } => json!({ "rope_type": "linear", "factor": factor }),
             Self::Llama3 {
                 factor,

@@ -14,7 +14,7 @@ use crate::family::Activation;
 /// Values that one task works on.
 const BLOCK: usize = 16 * 1024;
 /// √(8/π).
-const ROOT: f32 = 1.595_769_1;
+const ROOT: f32 = 1.595_769_2;
 const CUBIC: f32 = 0.044_715;
 
 /// `[tokens, width]` twice → `[tokens, width]`.

@@ -17,6 +17,7 @@ pub(super) struct Padded {
 }
 
 /// Where the segments' keys are.
+#[allow(clippy::large_enum_variant, reason = "there is one for a forward pass")]
 #[derive(Debug)]
 enum Keys {
     /// `count` columns at the start of every equal share of the key rows.

@@ -48,6 +48,7 @@ impl Shape {
 
     /// One head of one query: `q` and `out` are `[head_dim]`, `p` is scratch or kept, `[keys of the range]`.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "slices of one head's buffers, inlined")]
     fn attend<S: Simd>(
         &self,
         simd: S,
