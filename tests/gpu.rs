@@ -1,4 +1,4 @@
-//! The native wgpu path against the CPU: masked training, a merge, a forward. `cargo xtask test --gpu` runs it on a
+//! The native wgpu path against the CPU: masked training, a merge, forwards and generation. `cargo xtask test --gpu` runs it on a
 //! GPU, or on Mesa's software Vulkan where there is none.
 #![allow(clippy::print_stdout)] // the printed figures are what docs/parity.md records
 
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use maec_checkpoint::{FileSource, SafetensorsReader, Weights};
+use maec_checkpoint::{FileSource, SafetensorsReader, Weights, open_weights};
 use maec_merge::device::merge_on_device;
 use maec_merge::maec;
 use maec_model::kernels::IGNORE;
-use maec_model::{Batch, Decoder, DeviceKind, ModelConfig};
+use maec_model::{Batch, Decoder, DeviceKind, Generator, ModelConfig, Stop, Storage};
 use maec_recipe::Parameters;
 use maec_train::{KeyNeurons, Mixture, Random, Schedule, Source, TrainConfig, Trainer};
 
@@ -56,16 +56,39 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.without_autodiff().into_data().try_into_vec::<f32>().unwrap()
 }
 
+/// Every committed family: logits and 16 greedy tokens through the key-value cache, whole and with matrices cut as for a
+/// device that binds no more than 16 KiB.
 #[test]
-fn forward_matches_transformers() {
-    let file = open("llama3/golden.safetensors");
-    let (batch, _) = batch(&file);
-    let model = Decoder::load(config(), &open("llama3/model.safetensors"), &gpu()).unwrap();
-    let start = Instant::now();
-    let logits = values(model.forward(&batch));
-    let worst = largest_difference(&logits, &file.read_f32("logits").unwrap());
-    println!("forward on wgpu: {:.2} s, largest logit difference {worst:.2e}", start.elapsed().as_secs_f64());
-    assert!(worst < 2e-4, "{worst}");
+fn every_family_matches_transformers() {
+    for name in ["llama3", "qwen2_bf16_sharded", "gemma2"] {
+        let file = open(&format!("{name}/golden.safetensors"));
+        let (batch, _) = batch(&file);
+        let integers = |name: &str| -> Vec<u32> {
+            let bytes = file.read_bytes(name).unwrap();
+            bytes.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b) as u32).collect()
+        };
+        let seen: Vec<bool> = integers("attention_mask").into_iter().map(|bit| bit == 1).collect();
+        let visible = |logits: &[f32]| -> Vec<f32> {
+            let rows = logits.chunks(logits.len() / seen.len()).zip(&seen).filter(|(_, seen)| **seen);
+            rows.flat_map(|(row, _)| row).copied().collect()
+        };
+        let (prompt, expected) = (integers("gen_prompt"), integers("gen_tokens"));
+        let config = std::fs::read_to_string(golden(&format!("{name}/config.json"))).unwrap();
+        let weights = open_weights(&golden(name)).unwrap();
+        for max_tensor_bytes in [usize::MAX, 16 << 10] {
+            let storage = Storage { max_tensor_bytes, ..Storage::default() };
+            let config = ModelConfig::from_json(&config).unwrap();
+            let model = Decoder::load_as(config, weights.as_ref(), &gpu(), storage).unwrap();
+            let logits = visible(&values(model.forward(&batch)));
+            let worst = largest_difference(&logits, &visible(&file.read_f32("logits").unwrap()));
+            let cut = if max_tensor_bytes == usize::MAX { "whole" } else { "cut to 16 KiB" };
+            println!("{name}, matrices {cut}: largest logit difference {worst:.2e}");
+            assert!(worst < 2e-4, "{worst}");
+            let stop = Stop { tokens: Vec::new(), max_new_tokens: expected.len() };
+            let run = Generator::new(&model, &[prompt.clone(), prompt[..4].to_vec()], stop).run();
+            assert_eq!(pollster::block_on(run).unwrap()[0].tokens, expected, "{name}, {cut}");
+        }
+    }
 }
 
 #[test]

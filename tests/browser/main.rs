@@ -8,6 +8,7 @@ mod gpu;
 mod links;
 mod merging;
 mod opening;
+mod own;
 mod page;
 mod selecting;
 mod sharing;

@@ -24,6 +24,7 @@ const WEIGHTS_STREAM: u64 = u64::MAX;
 const SHOWN_STEPS: usize = 20;
 
 /// Where a run's weights come from.
+#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
 pub enum Origin {
     /// A model.
     Model(Model),
