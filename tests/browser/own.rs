@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use maec_checkpoint::{Dtype, ModelFiles, TensorInfo, convert, write_model_folder};
@@ -12,6 +13,8 @@ use maec_tests::scenario::in_studio_with;
 
 use crate::page::{LONG, Page};
 
+/// A software adapter compiles shaders for minutes.
+const VERY_LONG: Duration = Duration::from_secs(300);
 const PROMPT: &str = "Hello world, the sky is";
 const NEW_TOKENS: &str = "12";
 
@@ -106,11 +109,11 @@ async fn press(page: &Page<'_>, css: &str) -> Result<()> {
 /// Loads what is open and lets it go on with a prompt; returns what it wrote.
 async fn load_and_ask(page: &Page<'_>, prompt: &str) -> Result<String> {
     press(page, "#own-load").await?;
-    page.wait_for("#own-loaded[data-state=fresh]", LONG).await?;
+    page.wait_for("#own-loaded[data-state=fresh]", VERY_LONG).await?;
     type_into(page, "#own-prompt", prompt).await?;
     type_into(page, "#own-max", NEW_TOKENS).await?;
     press(page, "#own-generate").await?;
-    page.wait_for("#own-generate:not([disabled])", LONG).await?;
+    page.wait_for("#own-generate:not([disabled])", VERY_LONG).await?;
     // The rate stands there once the text is whole.
     page.wait_for("#own-rate:not(:empty)", LONG).await?;
     page.value("return document.querySelector('#own-text').textContent").await
@@ -148,6 +151,27 @@ fn a_dropped_model_with_a_real_tokenizer_says_what_the_companion_says() -> Resul
         choose(&page, "#own-data", &[data]).await?;
         press(&page, "#own-evaluate").await?;
         page.wait_for("#own-report table", LONG).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn the_software_adapter_writes_what_the_cpu_writes() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let folder = scratch.path().join("smol");
+    model(&folder)?;
+    let path = folder.display().to_string();
+    let expected = maec(&["generate", "--model", &path, "--prompt", PROMPT, "--max-new-tokens", NEW_TOKENS])?;
+    let pack = xtask::paths::root().join("tests/packs/tiny");
+    in_studio_with(&[(&pack, "tiny")], "own_gpu", WebGpu::Software, async |session| {
+        let page = Page::open(session, "?pack=tiny&engine=gpu&software=1", VERY_LONG).await?;
+        assert_eq!(page.value::<String>("return document.body.dataset.engine").await?, "gpu");
+        let files = ["config.json", "tokenizer.json", "model.safetensors"].map(|name| folder.join(name));
+        choose(&page, "#own-files", &files).await?;
+        page.wait_for("[data-item][data-kind=model][data-state=known]", LONG).await?;
+        let text = load_and_ask(&page, PROMPT).await?;
+        ensure!(text.trim_end() == expected.trim_end(), "{text:?} against {expected:?}");
+        assert_eq!(page.value::<String>("return document.body.dataset.engine").await?, "gpu");
         Ok(())
     })
 }

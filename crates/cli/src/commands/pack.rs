@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> Result<()> {
         matches!(name.as_str(), "config.json" | "tokenizer.json" | "tokenizer_config.json")
     });
     base.config()?;
-    base.tokenizer()?;
+    base.full_tokenizer()?;
     let mut deltas = Vec::new();
     if !args.lambda.is_finite() {
         return Err(usage(format!("--lambda is {}; give a finite number, for example 0.5", args.lambda)));
