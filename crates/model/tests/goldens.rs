@@ -1,6 +1,8 @@
 //! Logits, hidden states, losses, gradients and generated tokens against transformers': a committed subset in
 //! `tests/goldens`, and the full set where `MAEC_FIXTURES` names it.
 
+#![allow(clippy::print_stdout, reason = "the printed figures are what docs/parity.md records")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Bytes in a browser's worker: dropped files, the origin's private file system, `fetch`, the save picker.
 //!
-//! Everything here runs in a dedicated worker, where files are read and written synchronously: a [`BlobSource`] reads slices of what a
-//! person dropped, never the whole; an [`OpfsStore`] keeps the hub's blocks. On other targets the crate is empty.
+//! Everything here runs in a dedicated worker, where files are read and written synchronously: a `BlobSource` reads slices of what a
+//! person dropped, never the whole; an `OpfsStore` keeps the hub's blocks. On other targets the crate is empty.
 #![cfg(target_arch = "wasm32")]
 
 mod blob;
