@@ -24,11 +24,14 @@ pub fn all(browser: bool) -> Result<bool> {
         command(&words).args(["--", "-D", "warnings"]).check()
     });
     checks.run("clippy for wasm", |_| {
-        let words = ["clippy", "--target", WASM, "-p", "maec-studio", "-p", "maec-engine"];
-        let words = [&words[..], &["-p", "maec-tokenizer-web", "-p", "maec-bytes"]].concat();
-        command(&words)
-            .args(["--features", "maec-engine/gpu,maec-engine/own", "--", "-D", "warnings"])
-            .check()
+        let page = ["-p", "maec-studio", "-p", "maec-tokenizer-web", "-p", "maec-bytes"];
+        let engine = ["-p", "maec-engine", "--features", "gpu,own"];
+        let mut tally = Tally::default();
+        for words in [&page[..], &engine] {
+            let mut clippy = command(&["clippy", "--target", WASM]);
+            tally += clippy.args(words).args(["--", "-D", "warnings"]).check()?;
+        }
+        Ok(tally)
     });
     checks.run("documentation", |_| {
         command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").check()

@@ -24,7 +24,7 @@ mod job;
 mod merging;
 #[cfg(feature = "own")]
 mod own;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", any(feature = "cpu", feature = "gpu")))]
 pub mod worker;
 
 pub use engine::Engine;
