@@ -150,7 +150,7 @@ fn a_dropped_model_with_a_real_tokenizer_says_what_the_companion_says() -> Resul
         fs::write(&data, rows)?;
         choose(&page, "#own-data", &[data]).await?;
         press(&page, "#own-evaluate").await?;
-        page.wait_for("#own-report table", LONG).await?;
+        page.wait_for("#own-report tbody tr", LONG).await?;
         Ok(())
     })
 }

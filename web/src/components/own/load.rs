@@ -183,7 +183,7 @@ fn sentence(loaded: &Loaded) -> String {
         tensors => format!(", with {} merged", plural(tensors as usize, "tensor")),
     };
     format!(
-        "{} is loaded{merged}: {} of weights, in {}.",
+        "Loaded {}{merged}: {} of weights, in {}.",
         title(&loaded.title),
         bytes(loaded.device_bytes),
         seconds(loaded.seconds)

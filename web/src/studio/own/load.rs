@@ -35,7 +35,7 @@ impl Studio {
             self.own.loading.set(Run::Idle);
             match outcome {
                 Ok(loaded) => {
-                    self.own.news.set(format!("{} is loaded, in {}.", title(&loaded.title), seconds(loaded.seconds)));
+                    self.own.news.set(format!("Loaded {}, in {}.", title(&loaded.title), seconds(loaded.seconds)));
                     self.own.loaded.set(Some(loaded));
                     if here {
                         // After the button's own focus has gone on.
