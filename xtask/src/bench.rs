@@ -46,6 +46,44 @@ pub fn studio() -> Result<()> {
     Ok(())
 }
 
+/// Makes a random pack of SmolLM2-135M's shape with the companion, and has the studio fetch, merge and run it.
+///
+/// # Errors
+/// When something can't be built or made, or Chromium is missing.
+pub fn own() -> Result<()> {
+    let run = |command: &mut Command| -> Result<()> {
+        let status = command.status().context("starting a program")?;
+        ensure!(status.success(), "{} failed: see its output above", command.get_program().display());
+        Ok(())
+    };
+    web::build(&setup::wasm_tools()?)?;
+    setup::browser()?;
+    run(Command::new(env!("CARGO")).args(["build", "--release", "-p", "maec"]).current_dir(paths::root()))?;
+    let folder = paths::cache()?.join("bench/own");
+    std::fs::create_dir_all(&folder).context("making the folder of bench models")?;
+    let program = paths::target().join("release/maec");
+    let maec = |line: &str| run(Command::new(&program).current_dir(&folder).args(line.split_whitespace()));
+    maec(
+        "world --out world --seed 1 --base-documents 20 --general-documents 5 --ability-documents 5 \
+         --heldout-documents 2 --validation-problems 2 --test-problems 2",
+    )?;
+    maec("bench model --shape smollm2-135m --tokenizer world/tokenizer.json --out base")?;
+    for (name, seed) in [("ability", 2), ("reference", 3), ("language", 4)] {
+        maec(&format!("bench model --shape smollm2-135m --changed 0.01 --change-seed {seed} --out {name}"))?;
+    }
+    let recipe = r#"{"version": 1, "merge_method": "maec", "base_model": "base", "ability": {"model": "a-l0"},
+        "reference": {"model": "l0"}, "languages": [{"name": "es", "model": "es", "weight": 0.5}]}"#;
+    std::fs::write(folder.join("recipe.json"), recipe).context("writing the recipe")?;
+    maec(
+        "pack --base base --delta a-l0=ability=ability --delta l0=reference=reference --delta es=language:es=language \
+         --problems world/test --heldout world/heldout --recipe recipe.json --lambda 0.5 --title Random --seed 1 --out pack",
+    )?;
+    run(Command::new("cargo")
+        .args(["bench", "-p", "maec-tests", "--features", "browser", "--bench", "own"])
+        .env("MAEC_BENCH_PACK", folder.join("pack"))
+        .current_dir(paths::root()))
+}
+
 /// Bytes of `input` after brotli with quality 11 and a 16 MiB window.
 fn brotli_size(input: &mut impl io::Read) -> io::Result<u64> {
     let mut writer = brotli::CompressorWriter::new(Counter(0), 1 << 16, 11, 24);

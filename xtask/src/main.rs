@@ -53,6 +53,8 @@ enum Bench {
     Size,
     /// Seconds until the page can be used, and of a first merge and evaluation, in headless Chromium.
     Studio,
+    /// A pack of SmolLM2-135M's shape, fetched, merged and asked in headless Chromium.
+    Own,
     /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
     Train,
     /// Tokens a second of a 135-million-parameter model beside transformers on the same cores (installs it likewise).
@@ -90,6 +92,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Test { no_browser, .. } => check::all(!no_browser),
         Command::Bench { what: Bench::Size } => bench::size(),
         Command::Bench { what: Bench::Studio } => bench::studio().map(|()| true),
+        Command::Bench { what: Bench::Own } => bench::own().map(|()| true),
         Command::Bench { what: Bench::Inference } => peers::inference().map(|()| true),
         Command::Bench { what: Bench::Train } => peers::train().map(|()| true),
     }

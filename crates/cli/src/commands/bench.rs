@@ -47,6 +47,15 @@ struct ModelArgs {
     /// Seed of the weights.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// tokenizer.json to put beside the weights.
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<PathBuf>,
+    /// Share of the weights that differ from those of the seed alone, as training some of them would make it.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    changed: f64,
+    /// Seed of what differs.
+    #[arg(long, default_value_t = 1)]
+    change_seed: u64,
     /// Stored dtype.
     #[arg(long, value_enum, default_value = "bfloat16")]
     dtype: FloatArg,
@@ -135,22 +144,39 @@ fn model(args: &ModelArgs) -> Result<()> {
     let tensors: Vec<TensorInfo> =
         config.tensors().into_iter().map(|(name, shape)| TensorInfo { name, dtype, shape }).collect();
     let bar = progress::bar("writing", config.parameters() as u64);
+    if !(0.0..=1.0).contains(&args.changed) {
+        return Err(usage(format!("--changed is {}; give a share between 0 and 1", args.changed)));
+    }
     let mut random = Random::new(args.seed, 0);
+    let mut change = Random::new(args.change_seed, 1);
+    let mut texts = BTreeMap::from([("config.json".to_owned(), config.to_json(name))]);
+    if let Some(path) = &args.tokenizer {
+        texts.insert("tokenizer.json".to_owned(), crate::input::text(path)?);
+    }
+    // Steps between two weights that change, so that most weights cost nothing more.
+    let step = (1.0 / args.changed).round();
+    let mut next = (step * f64::from(change.normal().abs())) as usize;
     let mut bytes = Vec::new();
     write_model_folder(
         &args.out,
         ModelFiles {
-            texts: BTreeMap::from([("config.json".to_owned(), config.to_json(name))]),
+            texts,
             tensors: &tensors,
             metadata: BTreeMap::from([("seed".to_owned(), args.seed.to_string())]),
             data: &mut |info, write| {
                 let mut left = info.elements();
                 while left > 0 {
                     let count = left.min(TILE);
-                    let values: Vec<f64> = match info.shape.len() {
+                    let mut values: Vec<f64> = match info.shape.len() {
                         1 if info.name.ends_with("norm.weight") => vec![1.0; count],
                         _ => (0..count).map(|_| f64::from(random.normal()) * DEVIATION).collect(),
                     };
+                    while next < count {
+                        values[next] += f64::from(change.normal()) * DEVIATION;
+                        // |normal| has the mean √(2/π) = 0.8.
+                        next += 1 + (step * f64::from(change.normal().abs()) / 0.8) as usize;
+                    }
+                    next -= count;
                     bytes.clear();
                     convert::narrow(dtype, &values, &mut bytes)?;
                     write(&bytes)?;
