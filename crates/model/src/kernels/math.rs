@@ -46,13 +46,13 @@ pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let zero = simd.splat_f32s(0.0);
     let (mut s0, mut s1, mut s2, mut s3) = (zero, zero, zero, zero);
     for (a, b) in a4.iter().zip(b4) {
-        s0 = simd.mul_add_f32s(a[0], b[0], s0);
-        s1 = simd.mul_add_f32s(a[1], b[1], s1);
-        s2 = simd.mul_add_f32s(a[2], b[2], s2);
-        s3 = simd.mul_add_f32s(a[3], b[3], s3);
+        s0 = simd.mul_add_e_f32s(a[0], b[0], s0);
+        s1 = simd.mul_add_e_f32s(a[1], b[1], s1);
+        s2 = simd.mul_add_e_f32s(a[2], b[2], s2);
+        s3 = simd.mul_add_e_f32s(a[3], b[3], s3);
     }
     for (a, b) in a1.iter().zip(b1) {
-        s0 = simd.mul_add_f32s(*a, *b, s0);
+        s0 = simd.mul_add_e_f32s(*a, *b, s0);
     }
     let total = simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(s0, s1), simd.add_f32s(s2, s3)));
     a_rest.iter().zip(b_rest).fold(total, |total, (a, b)| total + a * b)
@@ -66,10 +66,10 @@ pub(crate) fn dot4<S: Simd>(simd: S, a: &[f32], b: [&[f32]; 4]) -> [f32; 4] {
     let zero = simd.splat_f32s(0.0);
     let (mut s0, mut s1, mut s2, mut s3) = (zero, zero, zero, zero);
     for ((((a, b0), b1), b2), b3) in a_main.iter().zip(b0.0).zip(b1.0).zip(b2.0).zip(b3.0) {
-        s0 = simd.mul_add_f32s(*a, *b0, s0);
-        s1 = simd.mul_add_f32s(*a, *b1, s1);
-        s2 = simd.mul_add_f32s(*a, *b2, s2);
-        s3 = simd.mul_add_f32s(*a, *b3, s3);
+        s0 = simd.mul_add_e_f32s(*a, *b0, s0);
+        s1 = simd.mul_add_e_f32s(*a, *b1, s1);
+        s2 = simd.mul_add_e_f32s(*a, *b2, s2);
+        s3 = simd.mul_add_e_f32s(*a, *b3, s3);
     }
     let total = |sums, rest: &[f32]| {
         let total = simd.reduce_sum_f32s(sums);
@@ -85,8 +85,8 @@ pub(crate) fn add_scaled4<S: Simd>(simd: S, out: &mut [f32], scale: [f32; 4], x:
     let [c0, c1, c2, c3] = scale.map(|scale| simd.splat_f32s(scale));
     let (main, rest) = S::as_mut_simd_f32s(out);
     for ((((out, x0), x1), x2), x3) in main.iter_mut().zip(x0.0).zip(x1.0).zip(x2.0).zip(x3.0) {
-        let sum = simd.mul_add_f32s(c1, *x1, simd.mul_add_f32s(c0, *x0, *out));
-        *out = simd.mul_add_f32s(c3, *x3, simd.mul_add_f32s(c2, *x2, sum));
+        let sum = simd.mul_add_e_f32s(c1, *x1, simd.mul_add_e_f32s(c0, *x0, *out));
+        *out = simd.mul_add_e_f32s(c3, *x3, simd.mul_add_e_f32s(c2, *x2, sum));
     }
     for (i, out) in rest.iter_mut().enumerate() {
         *out += scale[0] * x0.1[i] + scale[1] * x1.1[i] + (scale[2] * x2.1[i] + scale[3] * x3.1[i]);
@@ -100,20 +100,37 @@ pub(crate) fn dot_pairs<S: Simd>(simd: S, weights: &[u32], even: &[f32], odd: &[
     let (main, rest) = S::as_simd_u32s(weights);
     let (even_main, even_rest) = S::as_simd_f32s(even);
     let (odd_main, odd_rest) = S::as_simd_f32s(odd);
-    let (sixteen, mask) = (simd.splat_u32s(16), simd.splat_u32s(0xffff_0000));
+    let mask = simd.splat_u32s(0xffff_0000);
     let zero = simd.splat_f32s(0.0);
     let (mut s0, mut s1) = (zero, zero);
     for ((word, even), odd) in main.iter().zip(even_main).zip(odd_main) {
-        let low = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(*word, sixteen));
+        let low = simd.transmute_f32s_u32s(low_halves(simd, *word));
         let high = simd.transmute_f32s_u32s(simd.and_u32s(*word, mask));
-        s0 = simd.mul_add_f32s(low, *even, s0);
-        s1 = simd.mul_add_f32s(high, *odd, s1);
+        s0 = simd.mul_add_e_f32s(low, *even, s0);
+        s1 = simd.mul_add_e_f32s(high, *odd, s1);
     }
     let total = simd.reduce_sum_f32s(simd.add_f32s(s0, s1));
     let low = |word: u32| f32::from_bits(word << 16);
     let high = |word: u32| f32::from_bits(word & 0xffff_0000);
     let rest = rest.iter().zip(even_rest).zip(odd_rest);
     rest.fold(total, |total, ((&word, even), odd)| total + low(word) * even + high(word) * odd)
+}
+
+/// Every word shifted up by 16 bits.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline(always)]
+fn low_halves<S: Simd>(simd: S, words: S::u32s) -> S::u32s {
+    simd.wrapping_dyn_shl_u32s(words, simd.splat_u32s(16))
+}
+
+/// The same where a vector's lanes can only be shifted alike: the compiler sees that they are.
+#[cfg(target_arch = "wasm32")]
+#[inline(always)]
+fn low_halves<S: Simd>(_: S, mut words: S::u32s) -> S::u32s {
+    bytemuck::cast_slice_mut::<S::u32s, u32>(std::slice::from_mut(&mut words))
+        .iter_mut()
+        .for_each(|w| *w <<= 16);
+    words
 }
 
 /// out += scale · x.
@@ -123,7 +140,7 @@ pub(crate) fn add_scaled<S: Simd>(simd: S, out: &mut [f32], scale: f32, x: &[f32
     let (out, out_rest) = S::as_mut_simd_f32s(out);
     let by = simd.splat_f32s(scale);
     for (out, x) in out.iter_mut().zip(x) {
-        *out = simd.mul_add_f32s(by, *x, *out);
+        *out = simd.mul_add_e_f32s(by, *x, *out);
     }
     for (out, x) in out_rest.iter_mut().zip(x_rest) {
         *out += scale * x;
