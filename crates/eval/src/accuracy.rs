@@ -32,13 +32,7 @@ impl Accuracy {
         if n == 0 {
             return Self { n, correct, low: 0.0, high: 1.0 };
         }
-        let p = correct as f64 / n as f64;
-        let scale = 1.0 + Z * Z / count;
-        let centre = (p + Z * Z / (2.0 * count)) / scale;
-        let half = Z * (p * (1.0 - p) / count + Z * Z / (4.0 * count * count)).sqrt() / scale;
-        // At 0 and n correct one end is exactly 0 or 1 but for rounding.
-        let low = if correct == 0 { 0.0 } else { (centre - half).max(0.0) };
-        let high = if correct == n { 1.0 } else { (centre + half).min(1.0) };
+        let (low, high) = maec_tasks::wilson(correct as f64 / n as f64, count);
         Self { n, correct, low, high }
     }
 

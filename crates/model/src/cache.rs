@@ -36,16 +36,6 @@ impl Cache {
         sequence * self.capacity..sequence * self.capacity + columns
     }
 
-    /// Columns that are filled.
-    pub fn len(&self) -> usize {
-        self.used
-    }
-
-    /// Whether nothing is there.
-    pub fn is_empty(&self) -> bool {
-        self.used == 0
-    }
-
     /// Appends a layer's new keys and values, `[sequences · new, width]`, and attends to all of them.
     pub(crate) fn attend(
         &mut self,

@@ -1,7 +1,7 @@
 //! The engine: a pack in memory → statistics, merge, evaluation, generation, export.
 //!
 //! [`Engine::handle`] answers one request of `maec-protocol`. What it needs of the world around it (time, files,
-//! messages, a device) is a [`Host`]: a worker in the browser, a list in the tests. The binaries `engine-cpu` and
+//! messages, a device) is a [`Host`]: a worker in the browser, a list in the tests. The binaries `engine-cpu`, `engine-own` and
 //! `engine-gpu` are thin: each puts an engine into a worker's message loop, with another host.
 //!
 //! The feature `own` adds the models that people bring themselves; without it, the engine that opens with the page

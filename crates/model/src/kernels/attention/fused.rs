@@ -100,8 +100,8 @@ fn cut(mut rest: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [
         .collect()
 }
 
-/// Some rows of queries.
-struct Infer<'a> {
+/// Queries, and what they attend to.
+struct Forward<'a> {
     shape: &'a Shape,
     q: &'a [f32],
     kv: KeysValues<'a>,
@@ -109,7 +109,8 @@ struct Infer<'a> {
     width: usize,
 }
 
-impl Work<((&Segment, Range<usize>), &mut [f32])> for Infer<'_> {
+/// Some rows of inference.
+impl Work<((&Segment, Range<usize>), &mut [f32])> for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, ((s, block), out): ((&Segment, Range<usize>), &mut [f32])) {
         let hd = self.shape.head_dim;
@@ -126,15 +127,7 @@ impl Work<((&Segment, Range<usize>), &mut [f32])> for Infer<'_> {
 }
 
 /// A segment of training: its output, and the probabilities that its gradients need.
-struct Train<'a> {
-    shape: &'a Shape,
-    q: &'a [f32],
-    kv: KeysValues<'a>,
-    group: usize,
-    width: usize,
-}
-
-impl Work<((&Segment, &mut [f32]), &mut Vec<f32>)> for Train<'_> {
+impl Work<((&Segment, &mut [f32]), &mut Vec<f32>)> for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, simd: S, ((s, out), p): ((&Segment, &mut [f32]), &mut Vec<f32>)) {
         let (hd, columns) = (self.shape.head_dim, s.keys.len());
@@ -224,7 +217,7 @@ pub(crate) fn cached(
         .collect();
     let pieces = cut(&mut out, blocks.iter().map(|(_, block)| block.len() * width));
     let tasks = blocks.into_iter().zip(pieces).collect();
-    parallel::items(tasks, &Infer { shape, q: qs, kv, group, width });
+    parallel::items(tasks, &Forward { shape, q: qs, kv, group, width });
     tensor(out, [rows, width])
 }
 
@@ -250,7 +243,7 @@ impl FlexOp<3> for Attention {
             self.segments.iter().map(|s| vec![0.0; heads * s.queries.len() * s.keys.len()]).collect();
         let pieces = cut(&mut out, self.segments.iter().map(|s| s.queries.len() * width));
         let tasks = self.segments.iter().zip(pieces).zip(&mut probabilities).collect();
-        parallel::items(tasks, &Train { shape: &self.shape, q, kv, group, width });
+        parallel::items(tasks, &Forward { shape: &self.shape, q, kv, group, width });
         (tensor(out, [rows, width]), Saved { inputs, probabilities: Arc::new(probabilities) })
     }
 
