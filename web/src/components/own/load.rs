@@ -169,7 +169,7 @@ fn costs(cost: &Cost) -> Vec<Fact> {
         ("Over the network", fetch),
         ("Memory for weights", bytes(cost.device_bytes)),
         ("Memory for the longest text", bytes(cost.cache_bytes)),
-        ("Time without the network", format!("about {}", seconds(cost.seconds))),
+        ("Time without the network", format!("about {}", seconds(cost.seconds.max(0.1)))),
     ];
     if let Some(free) = cost.storage_free {
         list.push(("Free browser storage", bytes(free)));
