@@ -20,6 +20,7 @@ mod execute;
 mod inputs;
 pub mod maec;
 mod method;
+pub mod methods;
 mod plan;
 mod progress;
 mod report;

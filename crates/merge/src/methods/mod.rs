@@ -1,0 +1,254 @@
+//! The merge methods that work tensor by tensor, each in one file with its formula, its parameters and their defaults.
+//!
+//! δᵢ = xᵢ − base, wᵢ are weights, arithmetic is f32 in a fixed order. To add a method: its file beside the others, its line in
+//! [`METHODS`], its test. MAEC itself, whose choice of tensors needs the whole model at once, is [`maec`](crate::maec).
+
+mod apply;
+mod linear;
+mod task_arithmetic;
+
+use std::fmt;
+
+pub use apply::apply;
+
+/// Every method, sorted by name.
+pub const METHODS: &[&dyn Method] = &[&linear::Linear, &task_arithmetic::TaskArithmetic];
+
+/// The method of a name.
+pub fn named(name: &str) -> Option<&'static dyn Method> {
+    METHODS.iter().copied().find(|method| method.about().name == name)
+}
+
+/// What a method says of itself: for documentation, and for a plan to check a recipe against.
+#[derive(Debug)]
+pub struct About {
+    /// The name in recipes, mergekit's where it has the method.
+    pub name: &'static str,
+    /// What it does, in one plain sentence.
+    pub summary: &'static str,
+    /// The formula.
+    pub formula: &'static str,
+    /// What may stand under `parameters`.
+    pub parameters: &'static [Parameter],
+    /// What a base model is to it.
+    pub base: Base,
+    /// How many models it takes beside the base.
+    pub models: (usize, usize),
+}
+
+/// No limit to the number of models.
+pub const ANY: usize = usize::MAX;
+
+/// What a base model is to a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// There must be one; differences are taken from it.
+    Required,
+    /// There may be one, which changes what is done.
+    Optional,
+    /// One that is named counts as one more model, the first.
+    Model,
+}
+
+/// A parameter of a method.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its key.
+    pub name: &'static str,
+    /// What it means, with its range.
+    pub meaning: &'static str,
+    /// Its value where the recipe has none; `None` where the recipe must have one.
+    pub default: Option<f64>,
+    /// Whether every model has its own.
+    pub per_model: bool,
+    /// What it may be.
+    pub kind: Kind,
+}
+
+/// What a parameter may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// A number in a range, ends included.
+    Number(f64, f64),
+    /// `true` or `false`, here 1 and 0.
+    Flag,
+    /// A whole number of at least so much.
+    Count(u32),
+}
+
+/// Which of several definitions of one name is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// mergekit's.
+    #[default]
+    Mergekit,
+    /// The method's own paper's.
+    Paper,
+    /// PEFT's.
+    Peft,
+}
+
+/// A merge method. Its values do not depend on tiles, threads or hosts.
+pub trait Method: Sync {
+    /// Its name, formula and parameters.
+    fn about(&self) -> &'static About;
+
+    /// Whether this dialect defines it otherwise than mergekit does.
+    fn differs(&self, _dialect: Dialect) -> bool {
+        false
+    }
+
+    /// What has to be known of all tensors together before the first is merged, if anything: its
+    /// [`learned`](Survey::learned) is every kernel's [`Settings::whole`].
+    fn whole(&self, _settings: &Settings<'_>) -> Result<Option<Box<dyn Survey>>, Unfit> {
+        Ok(None)
+    }
+
+    /// The method for one tensor.
+    fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit>;
+}
+
+/// One tensor's parameters, defaults filled in.
+#[derive(Clone, Copy)]
+pub struct Settings<'a> {
+    /// The output tensor's name; random numbers are keyed by it.
+    pub tensor: &'a str,
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Whether tiles have a base.
+    pub has_base: bool,
+    /// How many models tiles have.
+    pub models: usize,
+    /// Which definition is meant.
+    pub dialect: Dialect,
+    /// Key of the random numbers.
+    pub seed: u64,
+    /// What [`Method::whole`] learned; empty where it has nothing to.
+    pub whole: &'a [f64],
+    /// Looks a parameter up: by name, and for one that every model has by the model's place, else 0.
+    pub lookup: &'a dyn Fn(&str, usize) -> f64,
+}
+
+impl Settings<'_> {
+    /// A parameter of the whole merge.
+    pub fn number(&self, name: &str) -> f64 {
+        (self.lookup)(name, 0)
+    }
+
+    /// A flag of the whole merge.
+    pub fn flag(&self, name: &str) -> bool {
+        self.number(name) != 0.0
+    }
+
+    /// A parameter of every model, in order.
+    pub fn each(&self, name: &str) -> Vec<f64> {
+        (0..self.models).map(|model| (self.lookup)(name, model)).collect()
+    }
+
+    /// Elements of the tensor.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// Values under which a method can't merge a tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The parameter to change.
+    pub parameter: &'static str,
+    /// Why, and to what.
+    pub reason: String,
+}
+
+/// A part of a tensor in every model: elements from [`start`](Self::start) on, all slices of one length.
+pub struct Tile<'a> {
+    /// Flat index of the first element.
+    pub start: usize,
+    /// The base's values, `[elements]`, where there is a base.
+    pub base: Option<&'a [f32]>,
+    /// Every model's values in the recipe's order, `[elements]` each.
+    pub models: &'a [&'a [f32]],
+}
+
+impl Tile<'_> {
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.base.or(self.models.first().copied()).map_or(0, <[f32]>::len)
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How many numbers a survey gathers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Sums, added tile by tile in the tensor's order.
+    pub sums: usize,
+    /// Counts.
+    pub counts: usize,
+}
+
+/// What a survey gathers from a tile: starts at zero for every tile; those of all tiles are added.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Totals {
+    /// Sums, each in element order.
+    pub sums: Vec<f64>,
+    /// Counts; their order never matters.
+    pub counts: Vec<u64>,
+}
+
+impl Totals {
+    /// Zeros.
+    pub fn new(sizes: Sizes) -> Self {
+        Self { sums: vec![0.0; sizes.sums], counts: vec![0; sizes.counts] }
+    }
+
+    /// Adds the next tile's.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, other) in self.sums.iter_mut().zip(&other.sums) {
+            *sum += other;
+        }
+        for (count, other) in self.counts.iter_mut().zip(&other.counts) {
+            *count += other;
+        }
+    }
+}
+
+/// Statistics over all tiles, in as many rounds as it takes.
+pub trait Survey: Send + Sync {
+    /// What the next round gathers; `None` when all is known.
+    fn next(&self) -> Option<Sizes> {
+        None
+    }
+
+    /// Adds a tile to this round's totals.
+    fn look(&self, _tile: &Tile<'_>, _totals: &mut Totals) {}
+
+    /// Takes a round's totals.
+    fn learn(&mut self, _totals: &Totals) {}
+
+    /// What was found, for [`Settings::whole`].
+    fn learned(&self) -> Vec<f64> {
+        Vec::new()
+    }
+}
+
+/// A method at work on one tensor: first its rounds of statistics, then its values, tile by tile.
+pub trait Kernel: Survey {
+    /// Elements that must stand in one tile together, such as a row's. Tiles begin at multiples of it.
+    fn granule(&self) -> usize {
+        1
+    }
+
+    /// The merged values of a tile, `[elements]`.
+    fn merge(&self, tile: &Tile<'_>, out: &mut [f32]);
+}
+
+impl fmt::Debug for dyn Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.about().name)
+    }
+}
