@@ -68,6 +68,12 @@ pub fn all(browser: bool) -> Result<bool> {
         let mut tally = in_wasm(&bits).count_tests()?;
         // The browser's files, storage and network, in a worker.
         tally += in_wasm(&["-p", "maec-bytes", "--test", "worker"]).count_tests()?;
+        // The CPU engine's logits against transformers', whose differences are printed.
+        let mut logits = in_wasm(&["-p", "maec-model", "--no-default-features", "--test", "browser"]);
+        if env::var_os("MAEC_FIXTURES").is_some() {
+            logits.args(["--features", "fixtures"]);
+        }
+        tally += logits.args(["--", "--nocapture"]).count_tests()?;
         Ok(tally)
     });
     checks.run("browser tests", |found| {
