@@ -44,4 +44,4 @@ pub use source::{ByteSource, MemorySource};
 pub use summary::{Mismatch, ModelSummary, mismatches};
 pub use tensor::TensorInfo;
 pub use weights::{MemoryWeights, Weights};
-pub use write::{TensorData, write_safetensors};
+pub use write::{TensorData, safetensors_header, write_safetensors};

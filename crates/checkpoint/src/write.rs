@@ -19,19 +19,8 @@ pub fn write_safetensors(
     metadata: &BTreeMap<String, String>,
     data: &mut TensorData<'_>,
 ) -> Result<(), Error> {
-    let mut sorted: Vec<&TensorInfo> = tensors.iter().collect();
-    sorted.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        return Err(Error::DuplicateTensor { name: "the output".into(), tensor: pair[0].name.clone() });
-    }
-    for info in &sorted {
-        if let Some(reason) = header::unwritable(info) {
-            return Err(Error::Unwritable { tensor: info.name.clone(), reason: reason.into() });
-        }
-    }
-    let mut metadata = metadata.clone();
-    metadata.insert("format".into(), "pt".into());
-    sink.write_all(&header::encode(&sorted, &metadata)?)?;
+    let sorted = sorted(tensors);
+    sink.write_all(&safetensors_header(tensors, metadata)?)?;
     for info in sorted {
         let expected = info.bytes();
         let mut found = 0usize;
@@ -48,4 +37,31 @@ pub fn write_safetensors(
         }
     }
     Ok(())
+}
+
+/// A file's header, length and padding included, for tensors whose data follows sorted by name.
+///
+/// Fails with [`Error::DuplicateTensor`] or [`Error::Unwritable`].
+pub fn safetensors_header(
+    tensors: &[TensorInfo],
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, Error> {
+    let sorted = sorted(tensors);
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        return Err(Error::DuplicateTensor { name: "the output".into(), tensor: pair[0].name.clone() });
+    }
+    for info in &sorted {
+        if let Some(reason) = header::unwritable(info) {
+            return Err(Error::Unwritable { tensor: info.name.clone(), reason: reason.into() });
+        }
+    }
+    let mut metadata = metadata.clone();
+    metadata.insert("format".into(), "pt".into());
+    header::encode(&sorted, &metadata)
+}
+
+fn sorted(tensors: &[TensorInfo]) -> Vec<&TensorInfo> {
+    let mut sorted: Vec<&TensorInfo> = tensors.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    sorted
 }

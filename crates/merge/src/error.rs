@@ -67,6 +67,12 @@ pub enum MergeError {
         /// The dtype stored.
         dtype: Dtype,
     },
+    /// The system gives no threads.
+    #[error("cannot start threads: {reason}; try --threads 1")]
+    Threads {
+        /// What the system says.
+        reason: String,
+    },
     /// The caller's progress function said to stop.
     #[error("the merge was cancelled; nothing was written")]
     Cancelled,

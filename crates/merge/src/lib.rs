@@ -15,6 +15,7 @@
 
 #[cfg(feature = "burn")]
 pub mod device;
+pub mod engine;
 mod error;
 mod execute;
 mod inputs;
