@@ -25,7 +25,7 @@ static ABOUT: About = About {
             kind: Kind::Flag,
         },
     ],
-    base: Base::Model,
+    base: Base::Unused,
     models: (1, ANY),
 };
 

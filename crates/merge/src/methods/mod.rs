@@ -46,8 +46,8 @@ pub enum Base {
     Required,
     /// There may be one, which changes what is done.
     Optional,
-    /// One that is named counts as one more model, the first.
-    Model,
+    /// It has no part in it: what is merged are the models listed.
+    Unused,
 }
 
 /// A parameter of a method.
