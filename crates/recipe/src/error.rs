@@ -1,5 +1,7 @@
 //! The ways in which a recipe can be bad.
 
+use crate::mergekit::ConfigError;
+
 /// Why a recipe is refused. Every message is one line that names the thing and says what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RecipeError {
@@ -109,15 +111,26 @@ pub enum RecipeError {
         /// The name.
         name: String,
     },
+    /// The method cannot be said in a mergekit file.
+    #[error(
+        "mergekit has no equivalent of the method {method}: export a task_vector recipe, or merge this one here"
+    )]
+    NoMergekitMethod {
+        /// The method's name.
+        method: &'static str,
+    },
+    /// What the recipe says cannot stand in a mergekit file.
+    #[error("the recipe cannot be written as a mergekit file: {0}")]
+    Mergekit(#[from] ConfigError),
 }
 
 /// ` (line 9)`, or nothing.
-fn at(line: Option<u64>) -> String {
+pub(crate) fn at(line: Option<u64>) -> String {
     line.map_or_else(String::new, |line| format!(" (line {line})"))
 }
 
 /// What to write instead of a wrong word.
-fn instead(suggestion: Option<&str>, known: &[&str]) -> String {
+pub(crate) fn instead(suggestion: Option<&str>, known: &[&str]) -> String {
     match suggestion {
         Some(word) => format!("did you mean `{word}`?"),
         None => {
@@ -127,12 +140,12 @@ fn instead(suggestion: Option<&str>, known: &[&str]) -> String {
 }
 
 /// A value as written.
-fn given(value: &str) -> String {
+pub(crate) fn given(value: &str) -> String {
     if value.is_empty() { "empty".into() } else { format!("`{value}`") }
 }
 
 /// The number to write.
-fn number(suggestion: Option<f64>) -> String {
+pub(crate) fn number(suggestion: Option<f64>) -> String {
     suggestion.map_or_else(|| "give a number, for example 0.8".into(), |number| format!("write {number}"))
 }
 
@@ -142,12 +155,12 @@ fn percent(value: f64) -> f64 {
 }
 
 /// A number without hundreds of digits.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     if value.abs() < 1e9 { value.to_string() } else { format!("{value:e}") }
 }
 
 /// Foreign text made fit for a message: one line, not too long.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
     let mut line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {

@@ -1,7 +1,7 @@
 //! What to merge: the recipe (types, defaults, validation), the experiment around it, and the link that carries it.
 //!
 //! A [`Recipe`] has three spellings: a YAML file (feature `yaml`), JSON, and, inside an [`Experiment`], a
-//! [`link`]. This crate knows nothing of files' bytes or tensors' values.
+//! [`link`]. A [`mergekit`] file says merges of other kinds. This crate knows nothing of files' bytes or tensors' values.
 //!
 //! ```
 //! # fn main() -> Result<(), maec_recipe::RecipeError> {
@@ -22,12 +22,14 @@ mod error;
 mod experiment;
 pub mod glob;
 pub mod link;
+pub mod mergekit;
 mod number;
 mod recipe;
 mod schema;
 mod text;
 mod validate;
 
-pub use error::RecipeError;
+pub use error::{RecipeError, shown};
 pub use experiment::{Evaluation, Experiment, ResultsMetric, Tab, View};
 pub use recipe::{LanguageModel, MergeMethod, ModelRef, OutDtype, Parameters, Recipe, Select};
+pub use schema::nearest;

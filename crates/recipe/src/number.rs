@@ -65,7 +65,7 @@ fn is_number(value: &str) -> bool {
 }
 
 /// The number that someone meant who wrote `140 %` or `0,8`.
-fn meant(value: &str) -> Option<f64> {
+pub(crate) fn meant(value: &str) -> Option<f64> {
     let (digits, is_percent) = match value.trim().strip_suffix('%') {
         Some(digits) => (digits.trim_end(), true),
         None => (value.trim(), false),

@@ -185,7 +185,7 @@ fn inspect(section: &Section, tree: &Value, line: Option<u64>, found: &mut Vec<R
 }
 
 /// The word nearest in spelling, if any is near: at most one slip in three letters.
-fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
+pub fn nearest(word: &str, known: &[&'static str]) -> Option<&'static str> {
     let word = word.to_lowercase();
     let near = known.iter().map(|&k| (strsim::damerau_levenshtein(&word, k), k)).min()?;
     (near.0 <= near.1.len().div_ceil(3)).then_some(near.1)
