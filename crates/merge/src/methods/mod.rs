@@ -4,15 +4,37 @@
 //! [`METHODS`], its test. MAEC itself, whose choice of tensors needs the whole model at once, is [`maec`](crate::maec).
 
 mod apply;
+mod breadcrumbs;
+mod breadcrumbs_ties;
+mod consensus;
+mod dare_linear;
+mod dare_ties;
+mod della;
+mod della_linear;
+mod delta_sum;
 mod linear;
+mod parameters;
+mod random;
+mod sparsify;
 mod task_arithmetic;
+mod ties;
 
 use std::fmt;
 
 pub use apply::apply;
 
 /// Every method, sorted by name.
-pub const METHODS: &[&dyn Method] = &[&linear::Linear, &task_arithmetic::TaskArithmetic];
+pub const METHODS: &[&dyn Method] = &[
+    &breadcrumbs::Breadcrumbs,
+    &breadcrumbs_ties::BreadcrumbsTies,
+    &dare_linear::DareLinear,
+    &dare_ties::DareTies,
+    &della::Della,
+    &della_linear::DellaLinear,
+    &linear::Linear,
+    &task_arithmetic::TaskArithmetic,
+    &ties::Ties,
+];
 
 /// The method of a name.
 pub fn named(name: &str) -> Option<&'static dyn Method> {

@@ -1,0 +1,125 @@
+//! Generalised task arithmetic: base + λ·mix(sparsified δᵢ), the kernel of task arithmetic, TIES, DARE, DELLA and breadcrumbs.
+//!
+//! A tile is worked through in blocks that stay in the first-level cache: every model's δ is taken and sparsified there, then
+//! all are mixed.
+
+use super::consensus::Mix;
+use super::sparsify::Sparsifiers;
+use super::{Kernel, Settings, Sizes, Survey, Tile, Totals};
+
+/// Elements of a block, where its granule allows.
+const BLOCK: usize = 1024;
+
+/// The methods' shared kernel.
+pub(super) struct DeltaSum {
+    sparsifiers: Sparsifiers,
+    mix: Mix,
+    lambda: f32,
+}
+
+impl DeltaSum {
+    /// The kernel of one tensor.
+    pub(super) fn new(settings: &Settings<'_>, sparsifiers: Sparsifiers, mix: Mix) -> Self {
+        Self { sparsifiers, mix, lambda: settings.number("lambda") as f32 }
+    }
+
+    /// Hands every block of a tile on: its first flat index, where in the tile it is, the sparsified differences
+    /// `[models, elements]` and a scratch `[2, elements]`.
+    pub(super) fn blocks(
+        &self,
+        tile: &Tile<'_>,
+        mut run: impl FnMut(std::ops::Range<usize>, &[f32], &mut [f32]),
+    ) {
+        let Some(base) = tile.base else { return };
+        let block = BLOCK.next_multiple_of(self.granule().max(1)).min(base.len());
+        let mut deltas = vec![0.0; block * tile.models.len()];
+        let mut scratch = vec![0.0; block * 2];
+        for at in (0..base.len()).step_by(block.max(1)) {
+            let n = block.min(base.len() - at);
+            let range = at..at + n;
+            let deltas = &mut deltas[..n * tile.models.len()];
+            for ((delta, x), sparsifier) in deltas.chunks_exact_mut(n).zip(tile.models).zip(&self.sparsifiers)
+            {
+                difference(&x[range.clone()], &base[range.clone()], delta);
+                if let Some(sparsifier) = sparsifier {
+                    sparsifier.apply(tile.start + at, delta);
+                }
+            }
+            run(range, deltas, &mut scratch[..2 * n]);
+        }
+    }
+
+    /// How many elements' sums are positive, and how many negative, in a tile.
+    pub(super) fn signs(&self, tile: &Tile<'_>) -> [u64; 2] {
+        let mut counts = [0, 0];
+        self.blocks(tile, |range, deltas, scratch| {
+            let [positive, negative] = self.mix.signs(deltas, &mut scratch[..range.len()]);
+            counts = [counts[0] + positive, counts[1] + negative];
+        });
+        counts
+    }
+
+    /// What every model's sparsifier has learned, for another kernel's settings.
+    pub(super) fn thresholds(&self) -> impl Iterator<Item = f64> {
+        self.sparsifiers.iter().map(|sparsifier| sparsifier.as_ref().map_or(0.0, |s| s.threshold()))
+    }
+}
+
+/// x − base, `[elements]` each.
+fn difference(x: &[f32], base: &[f32], delta: &mut [f32]) {
+    for ((delta, x), base) in delta.iter_mut().zip(x).zip(base) {
+        *delta = x - base;
+    }
+}
+
+impl Survey for DeltaSum {
+    fn next(&self) -> Option<Sizes> {
+        let counts = self.sparsifiers.iter().flatten().map(|sparsifier| sparsifier.counts()).sum();
+        (counts > 0).then_some(Sizes { sums: 0, counts })
+    }
+
+    fn look(&self, tile: &Tile<'_>, totals: &mut Totals) {
+        let Some(base) = tile.base else { return };
+        let block = BLOCK.next_multiple_of(self.granule().max(1)).min(base.len()).max(1);
+        let mut buffer = vec![0.0; block];
+        let mut rest = totals.counts.as_mut_slice();
+        for (sparsifier, x) in self.sparsifiers.iter().zip(tile.models) {
+            let Some(sparsifier) = sparsifier.as_ref().filter(|s| s.counts() > 0) else { continue };
+            let counts;
+            (counts, rest) = rest.split_at_mut(sparsifier.counts());
+            for (index, (x, base)) in x.chunks(block).zip(base.chunks(block)).enumerate() {
+                let delta = &mut buffer[..x.len()];
+                difference(x, base, delta);
+                sparsifier.look(tile.start + index * block, delta, counts);
+            }
+        }
+    }
+
+    fn learn(&mut self, totals: &Totals) {
+        let mut rest = totals.counts.as_slice();
+        for sparsifier in self.sparsifiers.iter_mut().flatten() {
+            let counts;
+            (counts, rest) = rest.split_at(sparsifier.counts());
+            if !counts.is_empty() {
+                sparsifier.learn(counts);
+            }
+        }
+    }
+}
+
+impl Kernel for DeltaSum {
+    fn granule(&self) -> usize {
+        self.sparsifiers.iter().flatten().map(|sparsifier| sparsifier.granule()).max().unwrap_or(1)
+    }
+
+    fn merge(&self, tile: &Tile<'_>, out: &mut [f32]) {
+        let Some(base) = tile.base else { return };
+        self.blocks(tile, |range, deltas, scratch| {
+            let out = &mut out[range.clone()];
+            self.mix.mix(deltas, scratch, out);
+            for (out, base) in out.iter_mut().zip(&base[range]) {
+                *out = base + self.lambda * *out;
+            }
+        });
+    }
+}
