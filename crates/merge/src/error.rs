@@ -67,6 +67,9 @@ pub enum MergeError {
         /// The dtype stored.
         dtype: Dtype,
     },
+    /// A configuration can't be merged.
+    #[error(transparent)]
+    Problem(#[from] crate::config::Problem),
     /// The system gives no threads.
     #[error("cannot start threads: {reason}; try --threads 1")]
     Threads {

@@ -13,6 +13,7 @@
 //!
 //! To add a method, write its file beside [`task_vector`] and name it in `method.rs`.
 
+pub mod config;
 #[cfg(feature = "burn")]
 pub mod device;
 pub mod engine;
@@ -29,6 +30,7 @@ mod select;
 mod stats;
 pub mod task_vector;
 mod tiles;
+pub mod vocabulary;
 
 pub use error::MergeError;
 pub use execute::{Options, execute, merge_tensor, merge_to_memory, merged_hash};

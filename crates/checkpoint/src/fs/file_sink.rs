@@ -43,7 +43,7 @@ impl FileSink {
 }
 
 /// The path of the file to write, beyond symbolic links.
-fn real(path: &Path, shown: &Path) -> Result<PathBuf, Error> {
+pub(super) fn real(path: &Path, shown: &Path) -> Result<PathBuf, Error> {
     let what = match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
             return fs::canonicalize(path).map_err(|e| Error::write(shown, e));

@@ -14,8 +14,8 @@ const MARKER: &str = ".maec-unfinished";
 /// What a replaced folder's name ends with until it is removed.
 const OLD: &str = ".maec-old.tmp";
 
-/// A folder filled beside its final name (`NAME.maec.tmp`) and renamed when finished; dropped before that, it leaves
-/// nothing.
+/// A folder filled beside its final name (`NAME.maec.tmp`) and renamed when finished, or one file of it; dropped before
+/// that, it leaves nothing. What a killed process leaves can be gone on with, see [`resume`](Self::resume).
 #[derive(Debug)]
 pub struct AtomicFolder {
     /// The path that was asked for, for messages.
@@ -30,6 +30,33 @@ impl AtomicFolder {
     /// otherwise fails with [`Error::WontReplace`] at once. Fails too with [`Error::Busy`] while another process
     /// writes it, [`Error::ForeignTemporary`], [`Error::NoParent`] or [`Error::Write`].
     pub fn create(path: &Path, replaceable: impl Fn(&Path) -> bool) -> Result<Self, Error> {
+        let folder = Self::resume(path, replaceable)?;
+        clear(&folder.temporary).map_err(|e| Error::write(&folder.shown, e))?;
+        Ok(folder)
+    }
+
+    /// As [`create`](Self::create), with the files that a killed process left in it, if one did.
+    pub fn resume(path: &Path, replaceable: impl Fn(&Path) -> bool) -> Result<Self, Error> {
+        let folder = Self::begin(path)?;
+        folder.check(|path| is_empty_folder(path) || path.is_dir() && replaceable(path))?;
+        Ok(folder)
+    }
+
+    /// As [`resume`](Self::resume), for an output that will be one file: [`finish_file`](Self::finish_file). Fails with
+    /// [`Error::NotAFile`] where anything but a file has the name.
+    pub fn resume_file(path: &Path) -> Result<Self, Error> {
+        let path_beyond = super::file_sink::real(path, path)?;
+        let temporary = sibling(&path_beyond, UNFINISHED);
+        // What another command that was killed left under this name is a file.
+        if fs::symlink_metadata(&temporary).is_ok_and(|metadata| metadata.is_file()) {
+            fs::remove_file(&temporary).map_err(|e| Error::write(path, e))?;
+        }
+        let mut folder = Self::begin(&path_beyond)?;
+        folder.shown = path.to_owned();
+        Ok(folder)
+    }
+
+    fn begin(path: &Path) -> Result<Self, Error> {
         let shown = path.to_owned();
         let path = match path.exists() {
             true => fs::canonicalize(path).map_err(|e| Error::write(&shown, e))?,
@@ -37,9 +64,38 @@ impl AtomicFolder {
         };
         let temporary = sibling(&path, UNFINISHED);
         let marker = Some(begin(&temporary, &shown, &path)?);
-        let folder = Self { shown, path, temporary, marker };
-        folder.check(|path| is_empty_folder(path) || path.is_dir() && replaceable(path))?;
-        Ok(folder)
+        Ok(Self { shown, path, temporary, marker })
+    }
+
+    /// Removes what a killed process left in it.
+    pub fn clear(&self) -> Result<(), Error> {
+        clear(&self.temporary).map_err(|e| Error::write(&self.shown, e))
+    }
+
+    /// Opens a file in the folder to read and write, as it is or empty. Its bytes are the caller's to flush to the disk.
+    pub fn open(&self, name: &str) -> Result<File, Error> {
+        let opened = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.temporary.join(name));
+        opened.map_err(|e| Error::write(&self.shown.join(name), e))
+    }
+
+    /// Removes a file from the folder.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        fs::remove_file(self.temporary.join(name)).map_err(|e| Error::write(&self.shown.join(name), e))
+    }
+
+    /// Gives one file of the folder the output's name, and removes the rest.
+    pub fn finish_file(mut self, name: &str) -> Result<(), Error> {
+        fs::rename(self.temporary.join(name), &self.path).map_err(|e| Error::write(&self.shown, e))?;
+        sync_parent(&self.path);
+        self.marker = None;
+        fs::remove_dir_all(&self.temporary).map_err(|e| Error::write(&self.shown, e))?;
+        self.temporary.clear();
+        Ok(())
     }
 
     /// Puts right what a crash left, and checks that the folder may be replaced.
@@ -112,8 +168,8 @@ impl Drop for AtomicFolder {
     }
 }
 
-/// Makes the folder `temporary` with nothing in it but the marker, and returns that. A folder that is there must be
-/// empty or have the marker.
+/// Makes the folder `temporary` with the marker in it, and returns that. A folder that is there must be empty or have the
+/// marker.
 fn begin(temporary: &Path, shown: &Path, path: &Path) -> Result<File, Error> {
     let marker = temporary.join(MARKER);
     match fs::create_dir(temporary) {
@@ -126,9 +182,7 @@ fn begin(temporary: &Path, shown: &Path, path: &Path) -> Result<File, Error> {
         made => made.map_err(|e| Error::create(shown, parent(path), e))?,
     }
     let file = open_locked(&marker).map_err(|e| Error::write(shown, e))?;
-    let file = file.ok_or_else(|| Error::Busy { path: shown.display().to_string() })?;
-    clear(temporary).map_err(|e| Error::write(shown, e))?;
-    Ok(file)
+    file.ok_or_else(|| Error::Busy { path: shown.display().to_string() })
 }
 
 /// Removes what a run that was killed left in its folder, all but the marker.

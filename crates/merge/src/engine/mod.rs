@@ -5,6 +5,8 @@
 //! statistics of a tensor reads its tiles once more for each round; what it needs of the whole model is read before the first
 //! byte is written.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod files;
 mod output;
 mod pipeline;
 mod pool;
@@ -16,10 +18,13 @@ use std::ops::ControlFlow;
 
 use maec_checkpoint::{ModelHasher, TensorInfo};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::FilesOutput;
 pub use output::{MemoryOutput, Output};
 pub use pool::Pool;
-pub use shards::{Shard, shards};
+pub use shards::{Shard, index, shards};
 pub use source::Source;
+pub(crate) use tensor::with_tile;
 pub use tensor::{Copied, Merged, Scratch, TensorMerge};
 
 use crate::methods::Totals;

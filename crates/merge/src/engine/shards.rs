@@ -55,3 +55,18 @@ pub fn shards(
     };
     ranges.into_iter().enumerate().map(shard).collect()
 }
+
+/// `model.safetensors.index.json` for an output of several files; `None` for one.
+pub fn index(tensors: &[TensorInfo], shards: &[Shard]) -> Option<String> {
+    if shards.len() < 2 {
+        return None;
+    }
+    let files: BTreeMap<&str, &str> = shards
+        .iter()
+        .flat_map(|shard| {
+            tensors[shard.tensors.clone()].iter().map(|info| (info.name.as_str(), shard.file.as_str()))
+        })
+        .collect();
+    let total: u64 = tensors.iter().map(|info| info.bytes() as u64).sum();
+    Some(format!("{:#}\n", serde_json::json!({"metadata": {"total_size": total}, "weight_map": files})))
+}

@@ -1,0 +1,268 @@
+//! Everything that stands in a merge's way, from headers alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use maec_checkpoint::dtype;
+use maec_recipe::mergekit::{Condition, Config, Setting, Values};
+
+use super::arrange::{Arranged, Slice};
+use super::{ConfigJob, Loaded, Problem};
+use crate::methods::{self, About, Kind, METHODS, Method};
+
+/// Parameters that other programs' files have and that change no result here.
+const WITHOUT_EFFECT: &[&str] = &["int8_mask", "random_seed"];
+
+/// The method that a configuration names.
+pub(super) fn method(config: &Config) -> Result<&'static dyn Method, Problem> {
+    let name = &config.merge_method.name;
+    methods::named(name).ok_or_else(|| {
+        let known: Vec<&'static str> = METHODS.iter().map(|method| method.about().name).collect();
+        Problem::UnknownMethod {
+            name: maec_recipe::shown(name),
+            line: config.merge_method.line,
+            nearest: maec_recipe::nearest(name, &known),
+            known,
+        }
+    })
+}
+
+/// Keys and filters, in every place where parameters stand.
+pub(super) fn parameters(
+    slices: &[Slice<'_>],
+    tensors: &[Arranged],
+    about: &About,
+    problems: &mut Vec<Problem>,
+) {
+    let mut seen: Vec<&Values> = Vec::new();
+    for slice in slices {
+        for values in slice.shared.iter().copied().chain(slice.inputs.iter().filter_map(|input| input.own)) {
+            if !seen.iter().any(|known| std::ptr::eq(*known, values)) {
+                seen.push(values);
+                keys(values, tensors, about, problems);
+            }
+        }
+    }
+}
+
+fn keys(values: &Values, tensors: &[Arranged], about: &About, problems: &mut Vec<Problem>) {
+    for (key, setting) in &values.0 {
+        let Some(parameter) = about.parameters.iter().find(|parameter| parameter.name == key.name) else {
+            if !WITHOUT_EFFECT.contains(&key.name.as_str()) {
+                let known: Vec<&'static str> =
+                    about.parameters.iter().map(|parameter| parameter.name).collect();
+                problems.push(Problem::UnknownParameter {
+                    name: maec_recipe::shown(&key.name),
+                    line: key.line,
+                    method: about.name,
+                    nearest: maec_recipe::nearest(&key.name, &known),
+                    known,
+                });
+            }
+            continue;
+        };
+        if let Setting::Conditional(conditions) = setting {
+            for condition in conditions {
+                filter(condition, tensors, key, problems);
+            }
+        }
+        for value in numbers(setting) {
+            if let Some(range) = outside(parameter.kind, value) {
+                problems.push(Problem::OutOfRange { name: parameter.name, value, range, line: key.line });
+            }
+        }
+    }
+}
+
+fn filter(
+    condition: &Condition,
+    tensors: &[Arranged],
+    key: &maec_recipe::mergekit::Key,
+    problems: &mut Vec<Problem>,
+) {
+    if !tensors.iter().any(|tensor| condition.fits(&tensor.name)) {
+        problems.push(Problem::MatchesNothing {
+            filter: maec_recipe::shown(condition.filter.as_deref().unwrap_or("*")),
+            name: key.name.clone(),
+            line: key.line,
+        });
+    }
+}
+
+/// Every number of a setting.
+fn numbers(setting: &Setting) -> Vec<f64> {
+    match setting {
+        Setting::Number(value) => vec![*value],
+        Setting::Flag(flag) => vec![f64::from(u8::from(*flag))],
+        Setting::Gradient(values) => values.clone(),
+        Setting::Conditional(conditions) => conditions.iter().flat_map(|it| numbers(&it.value)).collect(),
+        Setting::Text(_) => vec![f64::NAN],
+    }
+}
+
+/// What a value should be, where it is not.
+fn outside(kind: Kind, value: f64) -> Option<String> {
+    match kind {
+        Kind::Number(least, most) if !(least..=most).contains(&value) => {
+            Some(format!("a number from {least} to {most}"))
+        }
+        Kind::Flag if value != 0.0 && value != 1.0 => Some("true or false".into()),
+        Kind::Count(least) if !(value >= f64::from(least) && value.fract() == 0.0) => {
+            Some(format!("a whole number of at least {least}"))
+        }
+        _ => None,
+    }
+}
+
+/// Tensors that are missing, left over, of another shape, or no floats.
+pub(super) fn shapes(
+    slices: &[Slice<'_>],
+    tensors: &[Arranged],
+    models: &[Loaded],
+    problems: &mut Vec<Problem>,
+) {
+    let mut missing: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    let mut others: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut shapes: BTreeMap<usize, Vec<(&str, Vec<usize>, Vec<usize>, usize)>> = BTreeMap::new();
+    let mut used: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for tensor in tensors {
+        let slice = &slices[tensor.slice];
+        let base = slice.base.iter().map(|(model, _)| *model).zip(&tensor.base);
+        let all: Vec<(usize, &String)> =
+            base.chain(slice.inputs.iter().map(|input| input.model).zip(&tensor.inputs)).collect();
+        let mut first: Option<(usize, &maec_checkpoint::TensorInfo)> = None;
+        for (model, name) in all {
+            used.entry(model).or_default().insert(name);
+            let Ok(info) = models[model].weights.info(name) else {
+                missing.entry(model).or_default().push(name);
+                continue;
+            };
+            match first {
+                None => first = Some((model, info)),
+                Some((other, expected)) if expected.shape != info.shape => {
+                    shapes.entry(model).or_default().push((
+                        name,
+                        info.shape.clone(),
+                        expected.shape.clone(),
+                        other,
+                    ));
+                }
+                Some((_, expected)) => {
+                    if expected.dtype != info.dtype
+                        && !(dtype::is_float(expected.dtype) && dtype::is_float(info.dtype))
+                    {
+                        let (model, tensor) = (models[model].name.to_string(), name.clone());
+                        problems.push(Problem::NotFloat { model, tensor, dtype: info.dtype });
+                    }
+                }
+            }
+            if let Some((other, _)) = first {
+                others.entry(model).or_insert(other);
+            }
+        }
+    }
+    let title = |model: usize| models[model].name.to_string();
+    for (model, names) in missing {
+        let other = others.values().copied().find(|other| *other != model).unwrap_or(0);
+        problems.push(Problem::Missing {
+            model: title(model),
+            tensor: names[0].into(),
+            more: names.len() - 1,
+            other: title(other),
+        });
+    }
+    for (model, found) in shapes {
+        let is_vocabulary = |name: &str| name.ends_with("embed_tokens.weight") || name == "lm_head.weight";
+        let (vocabulary, rest): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(name, shape, expected, _)| {
+                is_vocabulary(name) && shape.len() == 2 && expected.len() == 2 && shape[1] == expected[1]
+            });
+        if let Some((_, found, expected, other)) = vocabulary.first() {
+            problems.push(Problem::Vocabulary {
+                model: title(model),
+                found: found[0],
+                expected: expected[0],
+                other: title(*other),
+            });
+        }
+        if let Some((tensor, found, expected, other)) = rest.first() {
+            problems.push(Problem::Shape {
+                model: title(model),
+                tensor: (*tensor).into(),
+                more: rest.len() - 1,
+                found: found.clone(),
+                expected: expected.clone(),
+                other: title(*other),
+            });
+        }
+    }
+    extra(slices, models, &used, problems);
+}
+
+/// Tensors that whole models have and no other does.
+fn extra(
+    slices: &[Slice<'_>],
+    models: &[Loaded],
+    used: &BTreeMap<usize, BTreeSet<&str>>,
+    problems: &mut Vec<Problem>,
+) {
+    let [slice] = slices else { return };
+    let Some(reference) =
+        slice.base.as_ref().map(|(model, _)| *model).or(slice.inputs.first().map(|it| it.model))
+    else {
+        return;
+    };
+    for (model, used) in used.iter().filter(|(model, _)| **model != reference) {
+        let infos = models[*model].weights.tensors().iter();
+        let left: Vec<&str> =
+            infos.map(|info| info.name.as_str()).filter(|name| !used.contains(name)).collect();
+        // Slices leave layers out on purpose.
+        if slice.place == "models"
+            && let Some(tensor) = left.first()
+        {
+            problems.push(Problem::Extra {
+                model: models[*model].name.to_string(),
+                tensor: (*tensor).into(),
+                more: left.len() - 1,
+                other: models[reference].name.to_string(),
+            });
+        }
+    }
+}
+
+/// Values that are missing, and values under which the method can't work.
+pub(super) fn values(job: &ConfigJob<'_>, problems: &mut Vec<Problem>) {
+    let about = job.method.about();
+    let mut unset: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
+    for tensor in &job.tensors {
+        for parameter in about.parameters.iter().filter(|parameter| parameter.default.is_none()) {
+            let places = if parameter.per_model { tensor.inputs.len() } else { 1 };
+            if (0..places).any(|place| job.value(tensor, parameter, place).is_none()) {
+                unset.entry(parameter.name).or_default().push(&tensor.name);
+            }
+        }
+    }
+    let complete = unset.is_empty();
+    for (name, tensors) in unset {
+        problems.push(Problem::NoValue { name, tensor: tensors[0].into(), more: tensors.len() - 1 });
+    }
+    if !complete {
+        return;
+    }
+    let mut unfit: Vec<(methods::Unfit, String, usize)> = Vec::new();
+    for (index, tensor) in job.tensors.iter().enumerate() {
+        let found = job.with_settings(index, |settings| match job.method.whole(settings)? {
+            // The kernel needs what is not known before the whole model is read.
+            Some(_) => Ok(()),
+            None => job.method.kernel(settings).map(|_| ()),
+        });
+        if let Err(found) = found {
+            match unfit.iter_mut().find(|(known, _, _)| *known == found) {
+                Some((_, _, more)) => *more += 1,
+                None => unfit.push((found, tensor.name.clone(), 0)),
+            }
+        }
+    }
+    for (methods::Unfit { parameter, reason }, tensor, more) in unfit {
+        problems.push(Problem::Unfit { parameter, reason, tensor, more });
+    }
+}

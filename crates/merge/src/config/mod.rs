@@ -1,0 +1,248 @@
+//! A mergekit configuration as a job of the streaming engine.
+//!
+//! [`ConfigJob::new`] plans from headers alone: it finds every problem, or which tensors of which models make which
+//! tensor of the output with which parameters.
+
+mod arrange;
+mod check;
+mod layers;
+mod problem;
+
+use std::sync::Arc;
+
+use maec_checkpoint::{Dtype, TensorInfo, Weights, dtype};
+use maec_recipe::OutDtype;
+use maec_recipe::mergekit::{self, Config, ModelName, value};
+
+pub use problem::Problem;
+
+use crate::engine::{Copied, Job, Merged, Pool, ProgressFn, Source, TensorMerge, tiles, with_tile};
+use crate::methods::{Dialect, Method, Parameter, Settings, Totals};
+use crate::progress::Meter;
+use crate::{MergeError, Stage};
+use arrange::{Arranged, Slice};
+
+/// A model of a configuration, opened.
+#[derive(Clone)]
+pub struct Loaded {
+    /// As the configuration names it.
+    pub name: ModelName,
+    /// Its tensors, an adapter put in.
+    pub weights: Arc<dyn Weights>,
+}
+
+/// A merge by a configuration.
+pub struct ConfigJob<'c> {
+    config: &'c Config,
+    method: &'static dyn Method,
+    models: &'c [Loaded],
+    slices: Vec<Slice<'c>>,
+    tensors: Vec<Arranged>,
+    outputs: Vec<TensorInfo>,
+    whole: Vec<f64>,
+    /// Go on where a value is NaN or infinite.
+    pub allow_nonfinite: bool,
+}
+
+impl<'c> ConfigJob<'c> {
+    /// Plans a merge of models, which are those of [`Config::models`] in any order.
+    ///
+    /// # Errors
+    ///
+    /// Everything that stands in its way.
+    pub fn new(config: &'c Config, models: &'c [Loaded]) -> Result<Self, Vec<Problem>> {
+        let method = check::method(config).map_err(|problem| vec![problem])?;
+        let mut problems = Vec::new();
+        for model in models.iter().filter(|model| model.weights.tensors().is_empty()) {
+            problems.push(Problem::NoTensors { model: model.name.to_string() });
+        }
+        let slices = arrange::slices(config, method.about(), models, &mut problems);
+        let tensors = arrange::tensors(&slices, models);
+        check::parameters(&slices, &tensors, method.about(), &mut problems);
+        check::shapes(&slices, &tensors, models, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut job = Self {
+            config,
+            method,
+            models,
+            slices,
+            tensors,
+            outputs: Vec::new(),
+            whole: Vec::new(),
+            allow_nonfinite: false,
+        };
+        job.outputs = (0..job.tensors.len()).map(|index| job.output(index)).collect();
+        check::values(&job, &mut problems);
+        if problems.is_empty() { Ok(job) } else { Err(problems) }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &'static dyn Method {
+        self.method
+    }
+
+    /// How many layers the output has.
+    pub fn layers(&self) -> usize {
+        layers::count(self.outputs.iter().map(|info| info.name.as_str()))
+    }
+
+    /// Bytes of the inputs' tensors that one pass reads.
+    pub fn bytes_per_pass(&self) -> u64 {
+        (0..self.tensors.len())
+            .flat_map(|index| {
+                let (base, inputs) = self.infos(index);
+                base.into_iter().chain(inputs).map(|info| info.bytes() as u64)
+            })
+            .sum()
+    }
+
+    /// Whether statistics of the whole model are read first, and the most rounds that a tensor's own statistics begin with.
+    pub fn needs_statistics(&self) -> (bool, bool) {
+        let whole = (0..self.tensors.len().min(1))
+            .any(|index| self.with_settings(index, |it| self.method.whole(it)).is_ok_and(|it| it.is_some()));
+        let own = (0..self.tensors.len()).any(|index| {
+            self.with_settings(index, |it| self.method.kernel(it)).is_ok_and(|kernel| kernel.next().is_some())
+        });
+        (whole, own)
+    }
+
+    fn weights(&self, model: usize) -> &Arc<dyn Weights> {
+        &self.models[model].weights
+    }
+
+    /// A tensor's description in the base and in every input; what is missing has been found out before.
+    fn infos(&self, index: usize) -> (Option<&TensorInfo>, Vec<&TensorInfo>) {
+        let tensor = &self.tensors[index];
+        let slice = &self.slices[tensor.slice];
+        let base = slice.base.as_ref().zip(tensor.base.as_ref());
+        let base = base.and_then(|((model, _), name)| self.weights(*model).info(name).ok());
+        let inputs = slice.inputs.iter().zip(&tensor.inputs);
+        (base, inputs.filter_map(|(input, name)| self.weights(input.model).info(name).ok()).collect())
+    }
+
+    /// The output's shape is that of its inputs, its dtype the configuration's or the narrowest that holds all inputs.
+    fn output(&self, index: usize) -> TensorInfo {
+        let (base, inputs) = self.infos(index);
+        let mut all = base.into_iter().chain(inputs);
+        let first = all.next();
+        let widest =
+            all.fold(first.map_or(Dtype::F32, |info| info.dtype), |widest, info| common(widest, info.dtype));
+        let chosen = self.config.out_dtype.or(self.config.dtype).filter(|_| dtype::is_float(widest));
+        let dtype = match chosen {
+            None => widest,
+            Some(OutDtype::Float32) => Dtype::F32,
+            Some(OutDtype::Float16) => Dtype::F16,
+            Some(OutDtype::Bfloat16) => Dtype::BF16,
+        };
+        let shape = first.map_or(Vec::new(), |info| info.shape.clone());
+        TensorInfo { name: self.tensors[index].name.clone(), dtype, shape }
+    }
+
+    /// A parameter's value, its default where the configuration has none; `place` is the input's, where every model has one.
+    fn value(&self, tensor: &Arranged, parameter: &Parameter, place: usize) -> Option<f64> {
+        let slice = &self.slices[tensor.slice];
+        let own = slice.inputs.get(place).and_then(|input| input.own).filter(|_| parameter.per_model);
+        let levels: Vec<_> = own.into_iter().chain(slice.shared.iter().copied()).collect();
+        value(&levels, parameter.name, &tensor.name, tensor.t).or(parameter.default)
+    }
+
+    /// A tensor's parameters.
+    fn with_settings<R>(&self, index: usize, run: impl FnOnce(&Settings<'_>) -> R) -> R {
+        let tensor = &self.tensors[index];
+        let lookup = |name: &str, place: usize| {
+            let parameter = self.method.about().parameters.iter().find(|parameter| parameter.name == name);
+            parameter.and_then(|parameter| self.value(tensor, parameter, place)).unwrap_or(f64::NAN)
+        };
+        run(&Settings {
+            tensor: &tensor.name,
+            shape: &self.outputs[index].shape,
+            has_base: tensor.base.is_some(),
+            models: tensor.inputs.len(),
+            dialect: match self.config.dialect {
+                mergekit::Dialect::Mergekit => Dialect::Mergekit,
+                mergekit::Dialect::Paper => Dialect::Paper,
+                mergekit::Dialect::Peft => Dialect::Peft,
+            },
+            seed: self.config.seed.unwrap_or(0),
+            whole: &self.whole,
+            lookup: &lookup,
+        })
+    }
+
+    fn sources(&self, index: usize) -> Result<(Option<Source>, Vec<Source>), MergeError> {
+        let tensor = &self.tensors[index];
+        let slice = &self.slices[tensor.slice];
+        let base = slice.base.as_ref().zip(tensor.base.as_ref());
+        let base =
+            base.map(|((model, _), name)| Source::new(self.weights(*model).clone(), name)).transpose()?;
+        let inputs = slice.inputs.iter().zip(&tensor.inputs);
+        let inputs = inputs.map(|(input, name)| Source::new(self.weights(input.model).clone(), name));
+        Ok((base, inputs.collect::<Result<_, _>>()?))
+    }
+}
+
+/// The narrowest float that holds both; equal dtypes are themselves.
+fn common(a: Dtype, b: Dtype) -> Dtype {
+    if dtype::holds(a, b) {
+        a
+    } else if dtype::holds(b, a) {
+        b
+    } else {
+        Dtype::F32
+    }
+}
+
+impl Job for ConfigJob<'_> {
+    fn outputs(&self) -> &[TensorInfo] {
+        &self.outputs
+    }
+
+    fn prepare(&mut self, pool: &Pool, progress: &mut ProgressFn<'_>) -> Result<(), MergeError> {
+        if self.tensors.is_empty() {
+            return Ok(());
+        }
+        let survey = self.with_settings(0, |settings| self.method.whole(settings));
+        let Some(mut survey) = survey.map_err(|unfit| self.unfit(0, unfit))? else { return Ok(()) };
+        while let Some(sizes) = survey.next() {
+            let mut totals = Totals::new(sizes);
+            let mut meter = Meter::new(Stage::Statistics, &self.outputs, progress);
+            for (index, info) in self.outputs.iter().enumerate() {
+                let (base, inputs) = self.sources(index)?;
+                if dtype::is_float(info.dtype) {
+                    let of = &*survey;
+                    let part = pool.totals(sizes, tiles(info.elements(), 1), |scratch, range, totals| {
+                        let look = |tile: &crate::methods::Tile<'_>, _: &mut Vec<f32>| of.look(tile, totals);
+                        with_tile(base.as_ref(), &inputs, range, self.allow_nonfinite, scratch, look)
+                    })?;
+                    totals.add(&part);
+                }
+                meter.advance(&info.name, info.elements())?;
+            }
+            survey.learn(&totals);
+        }
+        self.whole = survey.learned();
+        Ok(())
+    }
+
+    fn tensor(&self, index: usize) -> Result<Box<dyn TensorMerge + '_>, MergeError> {
+        let info = self.outputs[index].clone();
+        let (base, mut inputs) = self.sources(index)?;
+        let allow_nonfinite = self.allow_nonfinite;
+        if !dtype::is_float(info.dtype) {
+            let from = base.unwrap_or_else(|| inputs.remove(0));
+            return Ok(Box::new(Copied { info, from, allow_nonfinite }));
+        }
+        let kernel = self.with_settings(index, |settings| self.method.kernel(settings));
+        let kernel = kernel.map_err(|unfit| self.unfit(index, unfit))?;
+        Ok(Box::new(Merged { info, base, models: inputs, kernel, allow_nonfinite }))
+    }
+}
+
+impl ConfigJob<'_> {
+    fn unfit(&self, index: usize, unfit: crate::methods::Unfit) -> MergeError {
+        let tensor = self.tensors[index].name.clone();
+        Problem::Unfit { parameter: unfit.parameter, reason: unfit.reason, tensor, more: 0 }.into()
+    }
+}
