@@ -14,6 +14,9 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_config
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
+/// As the engine is built.
+const _: () = assert!(cfg!(target_feature = "simd128"), "build this test with 128-bit vectors");
+
 /// The named files of the folder `$root/$name`, which become part of the program.
 macro_rules! files {
     ($root:expr, $name:literal, [$($file:literal),+]) => {
@@ -36,7 +39,6 @@ macro_rules! committed {
 }
 
 async fn check(name: &str, files: MemoryFiles) {
-    assert!(cfg!(target_feature = "simd128"), "the engine is built with 128-bit vectors, and so is its test");
     let mut worst = Worst::default();
     compare(&files, &mut worst).await;
     console_log!("{name} in the browser, {worst}");
