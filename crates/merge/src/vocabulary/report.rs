@@ -1,0 +1,99 @@
+//! Where the tokens that not all models share come from.
+
+use serde::Serialize;
+
+use super::error::shown;
+use super::rows::{Row, RowSource};
+use super::unite::{Named, Union};
+
+/// A token that some model lacks, or that a rule changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenOrigin {
+    /// The token, as it stands in the tokenizer's file.
+    pub token: String,
+    /// Its id in the union.
+    pub id: u32,
+    /// The models that have it, by place.
+    pub models: Vec<usize>,
+    /// `[models]`: what each model's row is taken from.
+    pub rows: Vec<RowSource>,
+}
+
+/// The origin of the token whose rows were pushed last; `None` where every model keeps its own row.
+pub(super) fn origin(
+    id: u32,
+    token: &str,
+    models: &[Named<'_>],
+    rows: &[Vec<RowSource>],
+) -> Option<TokenOrigin> {
+    let last: Vec<&RowSource> = rows.iter().filter_map(|rows| rows.last()).collect();
+    let own: Vec<Option<u32>> = models.iter().map(|model| model.vocabulary.row(token)).collect();
+    let kept = own.iter().zip(&last).all(|(own, row)| own.is_some_and(|id| **row == RowSource::Own(id)));
+    (!kept).then(|| TokenOrigin {
+        token: token.to_owned(),
+        id,
+        models: (0..models.len()).filter(|&model| own[model].is_some()).collect(),
+        rows: last.into_iter().cloned().collect(),
+    })
+}
+
+impl Union {
+    /// Whether all models had one vocabulary, so that no embedding changes.
+    pub fn is_same(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Tokens that the output has and the model whose tokenizer it extends had not.
+    pub fn added(&self) -> impl Iterator<Item = &TokenOrigin> {
+        self.report.iter().filter(|origin| origin.id as usize >= self.kept)
+    }
+
+    /// One line: `same vocabulary: 49152 tokens`, or how many tokens there are and come from where.
+    pub fn summary(&self) -> String {
+        let tokens = self.vocabulary.len();
+        if self.is_same() {
+            return format!("same vocabulary: {tokens} tokens");
+        }
+        let first = &self.models[self.foundation];
+        let mut line = format!("vocabulary of `{first}`: {tokens} tokens");
+        match self.added().count() {
+            0 => (),
+            added => line += &format!(", {added} of them added"),
+        }
+        line += &format!(", {} embedding rows", self.vocabulary.rows());
+        for (model, dropped) in self.models.iter().zip(&self.dropped).filter(|(_, some)| some.count > 0) {
+            line += &format!("; of `{model}` left out: {dropped}");
+        }
+        line
+    }
+
+    /// One line: ``token `<x>` (id 7) is in `b` and `c`; `a`: average of `b` and `c`; `b`: its own row 3; …``.
+    pub fn describe(&self, origin: &TokenOrigin) -> String {
+        let name = |model: usize| format!("`{}`", self.models.get(model).map_or("?", String::as_str));
+        let had = and(origin.models.iter().map(|&model| name(model)));
+        let had = if had.is_empty() { "no model".to_owned() } else { had };
+        let rows = origin.rows.iter().enumerate().map(|(model, row)| {
+            let source = match row {
+                RowSource::Own(id) => format!("its own row {id}"),
+                RowSource::From(Row { model, id }) => format!("row {id} of {}", name(*model)),
+                RowSource::Average(rows) => {
+                    format!("average of {}", and(rows.iter().map(|row| name(row.model))))
+                }
+                RowSource::Zero => "zeros".to_owned(),
+            };
+            format!("; {}: {source}", name(model))
+        });
+        let rows: String = rows.collect();
+        format!("token {} (id {}) is in {had}{rows}", shown(&origin.token), origin.id)
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn and(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.collect();
+    match names.pop() {
+        Some(last) if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+        Some(last) => last,
+        None => String::new(),
+    }
+}
