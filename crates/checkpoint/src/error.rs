@@ -1,5 +1,6 @@
 //! The ways in which reading and writing checkpoints can fail.
 
+use crate::lora::LoraProblem;
 use crate::{Dtype, FolderProblem, HeaderProblem};
 
 /// What went wrong, in one line that names the thing and says what to do.
@@ -196,6 +197,14 @@ pub enum Error {
         /// In which way.
         problem: FolderProblem,
     },
+    /// Files that are not laid out like a PEFT LoRA adapter, or an adapter that cannot be applied.
+    #[error("`{name}` is no LoRA adapter that maec can apply: {problem}")]
+    NotAdapter {
+        /// The folder, or the set's name.
+        name: String,
+        /// In which way.
+        problem: Box<LoraProblem>,
+    },
     /// An output that exists and was not made by this project.
     #[error("`{path}` exists and was not made by maec; remove it or choose another output")]
     WontReplace {
@@ -279,6 +288,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// [`Error::NotAdapter`] of the adapter `name`.
+    pub(crate) fn adapter(name: &str, problem: LoraProblem) -> Self {
+        Self::NotAdapter { name: name.into(), problem: Box::new(problem) }
+    }
+
     /// An error of the operating system about reading `path`; a missing file becomes [`Error::Missing`].
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Self {

@@ -15,6 +15,7 @@ mod fs;
 mod hash;
 mod header;
 mod json;
+pub mod lora;
 mod pack;
 mod reader;
 mod sink;
