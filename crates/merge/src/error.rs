@@ -69,7 +69,7 @@ pub enum MergeError {
     },
     /// A configuration can't be merged.
     #[error(transparent)]
-    Problem(#[from] crate::config::Problem),
+    Problem(Box<crate::config::Problem>),
     /// The system gives no threads.
     #[error("cannot start threads: {reason}; try --threads 1")]
     Threads {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use maec_checkpoint::dtype;
+use maec_checkpoint::{TensorInfo, dtype};
 use maec_recipe::mergekit::{Condition, Config, Setting, Values};
 
 use super::arrange::{Arranged, Slice};
@@ -13,16 +13,16 @@ use crate::methods::{self, About, Kind, METHODS, Method};
 const WITHOUT_EFFECT: &[&str] = &["int8_mask", "random_seed"];
 
 /// The method that a configuration names.
-pub(super) fn method(config: &Config) -> Result<&'static dyn Method, Problem> {
+pub(super) fn method(config: &Config) -> Result<&'static dyn Method, Box<Problem>> {
     let name = &config.merge_method.name;
     methods::named(name).ok_or_else(|| {
         let known: Vec<&'static str> = METHODS.iter().map(|method| method.about().name).collect();
-        Problem::UnknownMethod {
+        Box::new(Problem::UnknownMethod {
             name: maec_recipe::shown(name),
             line: config.merge_method.line,
             nearest: maec_recipe::nearest(name, &known),
             known,
-        }
+        })
     })
 }
 
@@ -120,82 +120,93 @@ pub(super) fn shapes(
     models: &[Loaded],
     problems: &mut Vec<Problem>,
 ) {
-    let mut missing: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    let mut others: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut shapes: BTreeMap<usize, Vec<(&str, Vec<usize>, Vec<usize>, usize)>> = BTreeMap::new();
+    let mut missing: BTreeMap<(usize, usize), Vec<&str>> = BTreeMap::new();
+    let mut differing: BTreeMap<(usize, usize), Vec<Differing<'_>>> = BTreeMap::new();
     let mut used: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
     for tensor in tensors {
         let slice = &slices[tensor.slice];
         let base = slice.base.iter().map(|(model, _)| *model).zip(&tensor.base);
         let all: Vec<(usize, &String)> =
             base.chain(slice.inputs.iter().map(|input| input.model).zip(&tensor.inputs)).collect();
-        let mut first: Option<(usize, &maec_checkpoint::TensorInfo)> = None;
-        for (model, name) in all {
+        let infos = all.iter().map(|(model, name)| models[*model].weights.info(name).ok());
+        let infos: Vec<Option<&TensorInfo>> = infos.collect();
+        let first = infos.iter().position(Option::is_some).unwrap_or(0);
+        let Some(expected) = infos.get(first).copied().flatten() else { continue };
+        let other = all[first].0;
+        for ((model, name), info) in all.into_iter().zip(infos) {
             used.entry(model).or_default().insert(name);
-            let Ok(info) = models[model].weights.info(name) else {
-                missing.entry(model).or_default().push(name);
-                continue;
-            };
-            match first {
-                None => first = Some((model, info)),
-                Some((other, expected)) if expected.shape != info.shape => {
-                    shapes.entry(model).or_default().push((
+            match info {
+                None => missing.entry((model, other)).or_default().push(name),
+                Some(info) if info.shape != expected.shape => {
+                    differing.entry((model, other)).or_default().push(Differing {
                         name,
-                        info.shape.clone(),
-                        expected.shape.clone(),
-                        other,
-                    ));
+                        found: info,
+                        expected,
+                    });
                 }
-                Some((_, expected)) => {
-                    if expected.dtype != info.dtype
-                        && !(dtype::is_float(expected.dtype) && dtype::is_float(info.dtype))
-                    {
-                        let (model, tensor) = (models[model].name.to_string(), name.clone());
-                        problems.push(Problem::NotFloat { model, tensor, dtype: info.dtype });
-                    }
+                Some(info) if info.dtype != expected.dtype && !(is_float(info) && is_float(expected)) => {
+                    let (model, tensor) = (title(models, model), name.clone());
+                    problems.push(Problem::NotFloat { model, tensor, dtype: info.dtype });
                 }
-            }
-            if let Some((other, _)) = first {
-                others.entry(model).or_insert(other);
+                Some(_) => {}
             }
         }
     }
-    let title = |model: usize| models[model].name.to_string();
-    for (model, names) in missing {
-        let other = others.values().copied().find(|other| *other != model).unwrap_or(0);
+    for ((model, other), names) in missing {
         problems.push(Problem::Missing {
-            model: title(model),
+            model: title(models, model),
             tensor: names[0].into(),
             more: names.len() - 1,
-            other: title(other),
+            other: title(models, other),
         });
     }
-    for (model, found) in shapes {
-        let is_vocabulary = |name: &str| name.ends_with("embed_tokens.weight") || name == "lm_head.weight";
-        let (vocabulary, rest): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|(name, shape, expected, _)| {
-                is_vocabulary(name) && shape.len() == 2 && expected.len() == 2 && shape[1] == expected[1]
-            });
-        if let Some((_, found, expected, other)) = vocabulary.first() {
-            problems.push(Problem::Vocabulary {
-                model: title(model),
-                found: found[0],
-                expected: expected[0],
-                other: title(*other),
-            });
-        }
-        if let Some((tensor, found, expected, other)) = rest.first() {
-            problems.push(Problem::Shape {
-                model: title(model),
-                tensor: (*tensor).into(),
-                more: rest.len() - 1,
-                found: found.clone(),
-                expected: expected.clone(),
-                other: title(*other),
-            });
-        }
+    for ((model, other), found) in differing {
+        differing_shapes(title(models, model), title(models, other), found, problems);
     }
     extra(slices, models, &used, problems);
+}
+
+/// A tensor whose shape is not that of another model's.
+struct Differing<'a> {
+    name: &'a str,
+    found: &'a TensorInfo,
+    expected: &'a TensorInfo,
+}
+
+impl Differing<'_> {
+    /// Whether only the number of tokens differs.
+    fn is_vocabulary(&self) -> bool {
+        let rows_by = |info: &TensorInfo| (info.shape.len() == 2).then(|| info.shape[1]);
+        (self.name.ends_with("embed_tokens.weight") || self.name == "lm_head.weight")
+            && rows_by(self.found).is_some()
+            && rows_by(self.found) == rows_by(self.expected)
+    }
+}
+
+fn differing_shapes(model: String, other: String, found: Vec<Differing<'_>>, problems: &mut Vec<Problem>) {
+    let (vocabulary, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(Differing::is_vocabulary);
+    if let Some(first) = vocabulary.first() {
+        let (found, expected) = (first.found.shape[0], first.expected.shape[0]);
+        problems.push(Problem::Vocabulary { model: model.clone(), found, expected, other: other.clone() });
+    }
+    if let Some(first) = rest.first() {
+        problems.push(Problem::Shape {
+            model,
+            tensor: first.name.into(),
+            more: rest.len() - 1,
+            found: first.found.shape.clone(),
+            expected: first.expected.shape.clone(),
+            other,
+        });
+    }
+}
+
+fn is_float(info: &TensorInfo) -> bool {
+    dtype::is_float(info.dtype)
+}
+
+fn title(models: &[Loaded], model: usize) -> String {
+    models[model].name.to_string()
 }
 
 /// Tensors that whole models have and no other does.
@@ -220,10 +231,10 @@ fn extra(
             && let Some(tensor) = left.first()
         {
             problems.push(Problem::Extra {
-                model: models[*model].name.to_string(),
+                model: title(models, *model),
                 tensor: (*tensor).into(),
                 more: left.len() - 1,
-                other: models[reference].name.to_string(),
+                other: title(models, reference),
             });
         }
     }

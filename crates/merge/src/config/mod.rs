@@ -17,7 +17,7 @@ use maec_recipe::mergekit::{self, Config, ModelName, value};
 pub use problem::Problem;
 
 use crate::engine::{Copied, Job, Merged, Pool, ProgressFn, Source, TensorMerge, tiles, with_tile};
-use crate::methods::{Dialect, Method, Parameter, Settings, Totals};
+use crate::methods::{Dialect, Method, Parameter, Settings, Totals, Unfit};
 use crate::progress::Meter;
 use crate::{MergeError, Stage};
 use arrange::{Arranged, Slice};
@@ -51,7 +51,7 @@ impl<'c> ConfigJob<'c> {
     ///
     /// Everything that stands in its way.
     pub fn new(config: &'c Config, models: &'c [Loaded]) -> Result<Self, Vec<Problem>> {
-        let method = check::method(config).map_err(|problem| vec![problem])?;
+        let method = check::method(config).map_err(|problem| vec![*problem])?;
         let mut problems = Vec::new();
         for model in models.iter().filter(|model| model.weights.tensors().is_empty()) {
             problems.push(Problem::NoTensors { model: model.name.to_string() });
@@ -241,8 +241,9 @@ impl Job for ConfigJob<'_> {
 }
 
 impl ConfigJob<'_> {
-    fn unfit(&self, index: usize, unfit: crate::methods::Unfit) -> MergeError {
+    fn unfit(&self, index: usize, unfit: Unfit) -> MergeError {
         let tensor = self.tensors[index].name.clone();
-        Problem::Unfit { parameter: unfit.parameter, reason: unfit.reason, tensor, more: 0 }.into()
+        let Unfit { parameter, reason } = unfit;
+        MergeError::Problem(Box::new(Problem::Unfit { parameter, reason, tensor, more: 0 }))
     }
 }
