@@ -11,7 +11,7 @@ use crate::{
     method::{Terms, method},
     progress::Meter,
     select::{Selection, select},
-    tiles::{Tiles, ranges},
+    tiles::{Observer, Tiles, ranges},
 };
 
 /// What Eq. 4 and a reader want to know of one tensor τ. Norms are Euclidean, over the flattened tensor.
@@ -82,20 +82,30 @@ pub(crate) fn statistics(
                 hasher.begin(model.info(&info.name)?);
             }
         }
-        let mut sums = Sums::default();
-        for elements in ranges(info.elements()) {
-            let n = elements.len();
-            let terms = tiles.load(&info.name, elements, true, &mut |model, bytes| {
-                if let Some(hashers) = hashers.as_deref_mut() {
-                    hashers[model].update(bytes);
-                }
-            })?;
-            sums.add(terms);
-            meter.advance(&info.name, n)?;
-        }
-        stats.push(sums.finish(info));
+        let hash = &mut |model: usize, bytes: &[u8]| {
+            if let Some(hashers) = hashers.as_deref_mut() {
+                hashers[model].update(bytes);
+            }
+        };
+        stats.push(of_tensor(&mut tiles, info, hash, &mut |n| meter.advance(&info.name, n))?);
     }
     Ok(stats)
+}
+
+/// One tensor's statistics; `each` hears of every tile's elements.
+pub(crate) fn of_tensor(
+    tiles: &mut Tiles<'_>,
+    info: &TensorInfo,
+    observe: &mut Observer<'_>,
+    each: &mut dyn FnMut(usize) -> Result<(), MergeError>,
+) -> Result<TensorStats, MergeError> {
+    let mut sums = Sums::default();
+    for elements in ranges(info.elements()) {
+        let n = elements.len();
+        sums.add(tiles.load(&info.name, elements, true, observe)?);
+        each(n)?;
+    }
+    Ok(sums.finish(info))
 }
 
 /// Running sums over a tensor, each with one accumulator in element order, so that tiles leave no trace.

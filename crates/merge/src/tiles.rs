@@ -28,10 +28,18 @@ pub(crate) struct Tiles<'a> {
     recipe: &'a Recipe,
     method: &'static dyn Method,
     allow_nonfinite: bool,
+    buffers: Buffers,
+}
+
+/// What [`Tiles`] keep from tile to tile, and a thread from tensor to tensor.
+#[derive(Default)]
+pub(crate) struct Buffers {
     base: Vec<f64>,
     ability: Vec<f64>,
     language: Vec<f64>,
     reader: Reader,
+    /// The merged values, for whoever merges.
+    pub merged: Vec<f64>,
 }
 
 /// Buffers for one model's tile.
@@ -47,16 +55,17 @@ pub(crate) type Observer<'o> = dyn FnMut(usize, &[u8]) + 'o;
 
 impl<'a> Tiles<'a> {
     pub fn new(inputs: &'a Inputs<'a>, recipe: &'a Recipe, allow_nonfinite: bool) -> Self {
-        Self {
-            inputs,
-            recipe,
-            method: method(recipe.merge_method),
-            allow_nonfinite,
-            base: Vec::new(),
-            ability: Vec::new(),
-            language: Vec::new(),
-            reader: Reader::default(),
-        }
+        Self::with(inputs, recipe, allow_nonfinite, Buffers::default())
+    }
+
+    /// With buffers that were used before.
+    pub fn with(inputs: &'a Inputs<'a>, recipe: &'a Recipe, allow_nonfinite: bool, buffers: Buffers) -> Self {
+        Self { inputs, recipe, method: method(recipe.merge_method), allow_nonfinite, buffers }
+    }
+
+    /// The buffers, to be used again.
+    pub fn into_buffers(self) -> Buffers {
+        self.buffers
     }
 
     /// Reads some elements of a tensor of every model. Without `with_ability` R(A) is left at zero and its models
@@ -69,7 +78,8 @@ impl<'a> Tiles<'a> {
         observe: &mut Observer<'_>,
     ) -> Result<Terms<'_>, MergeError> {
         let n = elements.len();
-        for tile in [&mut self.base, &mut self.ability, &mut self.language] {
+        let Buffers { base, ability, language, reader, .. } = &mut self.buffers;
+        for tile in [&mut *base, &mut *ability, &mut *language] {
             tile.clear();
             tile.resize(n, 0.0);
         }
@@ -80,9 +90,9 @@ impl<'a> Tiles<'a> {
             place += 1;
             Ok::<(), MergeError>(())
         };
-        let Reader { stored, model, reference } = &mut self.reader;
+        let Reader { stored, model, reference } = reader;
         model.resize(n, 0.0);
-        read(self.inputs.base, stored, &mut self.base)?;
+        read(self.inputs.base, stored, base)?;
         if with_ability {
             read(self.inputs.ability, stored, model)?;
             if self.method.uses_reference() {
@@ -90,13 +100,13 @@ impl<'a> Tiles<'a> {
                 read(self.inputs.reference, stored, reference)?;
             }
             let p = &self.recipe.parameters;
-            self.method.ability_vector(&self.base, model, reference, p, &mut self.ability);
+            self.method.ability_vector(base, model, reference, p, ability);
         }
         for (of, weights) in self.recipe.languages.iter().zip(&self.inputs.languages) {
             read(*weights, stored, model)?;
-            add_language(&self.base, model, of.weight, &mut self.language);
+            add_language(base, model, of.weight, language);
         }
-        Ok(Terms { base: &self.base, ability: &self.ability, language: &self.language })
+        Ok(Terms { base, ability, language })
     }
 }
 

@@ -335,3 +335,31 @@ fn shards_have_an_index_that_readers_follow() {
     std::fs::write(path.join("config.json"), "{}").unwrap();
     assert_eq!(model_hash(&ModelFolder::open(&path).unwrap()).unwrap(), hash);
 }
+
+#[test]
+fn maec_on_many_threads_is_maec_in_memory() {
+    use maec_merge::{Inputs, MaecJob, Options, merge_to_memory};
+    use maec_recipe::{MergeMethod, Parameters};
+    for (dtype, merge_method) in [(Dtype::BF16, MergeMethod::Maec), (Dtype::F32, MergeMethod::TaskVector)] {
+        let models: Vec<MemoryWeights> =
+            (1..=5).map(|seed| random(&format!("m{seed}"), seed, dtype)).collect();
+        let inputs = Inputs {
+            base: &models[0],
+            ability: &models[1],
+            reference: &models[2],
+            languages: vec![&models[3], &models[4]],
+        };
+        let recipe =
+            maec_recipe::Recipe { merge_method, ..common::recipe(Parameters::default(), &[0.5, 0.25]) };
+        let options = Options { hash_inputs: true, ..Options::default() };
+        let (expected, account) = merge_to_memory(&inputs, &recipe, &options, &mut go_on).unwrap();
+        let pool = Pool::new(3).unwrap();
+        let mut job = MaecJob::new(&inputs, &recipe, false).unwrap();
+        let shards = shards(job.outputs(), 100_000, &BTreeMap::new()).unwrap();
+        let mut output = MemoryOutput::default();
+        let hash = run(&mut job, &shards, &mut output, &pool, &mut go_on).unwrap();
+        let merged = output.into_weights(job.outputs(), &shards).unwrap();
+        assert_eq!(common::stored(&merged), common::stored(&expected));
+        assert_eq!(job.report(hash, true, &pool).unwrap(), account);
+    }
+}

@@ -16,6 +16,8 @@ pub struct Scratch {
     base: Vec<f32>,
     models: Vec<Vec<f32>>,
     merged: Vec<f32>,
+    /// Those of MAEC's own arithmetic.
+    pub(crate) maec: crate::tiles::Buffers,
 }
 
 /// One output tensor: rounds of statistics, then its stored bytes, tile by tile.
@@ -75,7 +77,7 @@ pub(crate) fn with_tile<R>(
     scratch: &mut Scratch,
     run: impl FnOnce(&Tile<'_>, &mut Vec<f32>) -> R,
 ) -> Result<R, MergeError> {
-    let Scratch { stored, base: base_values, models: buffers, merged } = scratch;
+    let Scratch { stored, base: base_values, models: buffers, merged, .. } = scratch;
     if let Some(base) = base {
         base.read(elements.clone(), allow_nonfinite, stored, base_values)?;
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::error::shown;
 use super::rows::{Row, RowSource};
-use super::unite::{Named, Union};
+use super::unite::Union;
 
 /// A token that some model lacks, or that a rule changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,17 +23,16 @@ pub struct TokenOrigin {
 pub(super) fn origin(
     id: u32,
     token: &str,
-    models: &[Named<'_>],
+    own: &[Option<u32>],
     rows: &[Vec<RowSource>],
 ) -> Option<TokenOrigin> {
-    let last: Vec<&RowSource> = rows.iter().filter_map(|rows| rows.last()).collect();
-    let own: Vec<Option<u32>> = models.iter().map(|model| model.vocabulary.row(token)).collect();
-    let kept = own.iter().zip(&last).all(|(own, row)| own.is_some_and(|id| **row == RowSource::Own(id)));
+    let last = || rows.iter().filter_map(|rows| rows.last());
+    let kept = own.iter().zip(last()).all(|(own, row)| own.is_some_and(|id| *row == RowSource::Own(id)));
     (!kept).then(|| TokenOrigin {
         token: token.to_owned(),
         id,
-        models: (0..models.len()).filter(|&model| own[model].is_some()).collect(),
-        rows: last.into_iter().cloned().collect(),
+        models: (0..own.len()).filter(|&model| own[model].is_some()).collect(),
+        rows: last().cloned().collect(),
     })
 }
 

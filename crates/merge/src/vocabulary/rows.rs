@@ -35,25 +35,52 @@ pub(super) struct Donor {
 }
 
 impl Donor {
-    /// The rule's row, or by default the base's, the only one there is, the average, or zeros.
-    pub fn of(
-        token: &str,
-        rule: Option<&TokenRule>,
-        models: &[Named<'_>],
-        base: Option<usize>,
-    ) -> Result<Self, VocabularyError> {
-        if let Some(rule) = rule {
-            return Ok(Self { source: ruled(rule, models)?, force: rule.force });
-        }
-        let mut holders: Vec<Row> = holders(token, models).collect();
-        let of_base = holders.iter().position(|row| Some(row.model) == base);
-        let source = match (of_base, holders.len()) {
-            (_, 0) => RowSource::Zero,
-            (Some(at), _) => RowSource::From(holders.swap_remove(at)),
-            (None, 1) => RowSource::From(holders.swap_remove(0)),
-            (None, _) => RowSource::Average(holders),
+    /// A rule's row.
+    pub fn ruled(rule: &TokenRule, models: &[Named<'_>]) -> Result<Self, VocabularyError> {
+        Ok(Self { source: ruled(rule, models)?, force: rule.force })
+    }
+
+    /// Without a rule: the base's row, the only one there is, the average, or zeros. `own` holds every model's row.
+    pub fn usual(own: &[Option<u32>], base: Option<usize>) -> Self {
+        let row = |model: usize| Some(Row { model, id: own.get(model).copied().flatten()? });
+        let holders = || (0..own.len()).filter_map(row);
+        let source = match (base.and_then(row).or_else(|| holders().next()), holders().nth(1)) {
+            (None, _) => RowSource::Zero,
+            (Some(first), Some(_)) if base != Some(first.model) => RowSource::Average(holders().collect()),
+            (Some(row), _) => RowSource::From(row),
         };
-        Ok(Self { source, force: false })
+        Self { source, force: false }
+    }
+
+    /// The row of one model.
+    pub fn row(&self, model: usize, own: Option<u32>) -> RowSource {
+        match (own, &self.source) {
+            (Some(id), _) if !self.force => RowSource::Own(id),
+            (_, &RowSource::From(row)) if row.model == model => RowSource::Own(row.id),
+            (_, source) => source.clone(),
+        }
+    }
+}
+
+/// Every model's row of a token.
+pub(super) fn own_rows(token: &str, models: &[Named<'_>]) -> Vec<Option<u32>> {
+    models.iter().map(|model| model.vocabulary.row(token)).collect()
+}
+
+fn ruled(rule: &TokenRule, models: &[Named<'_>]) -> Result<Self, VocabularyError> {
+        Ok(Self { source: ruled(rule, models)?, force: rule.force })
+    }
+
+    /// Without a rule: the base's row, the only one there is, the average, or zeros. `own` holds every model's row.
+    pub fn usual(own: &[Option<u32>], base: Option<usize>) -> Self {
+        let row = |model: usize| Some(Row { model, id: own.get(model).copied().flatten()? });
+        let holders = || (0..own.len()).filter_map(row);
+        let source = match (base.and_then(row).or_else(|| holders().next()), holders().nth(1)) {
+            (None, _) => RowSource::Zero,
+            (Some(first), Some(_)) if base != Some(first.model) => RowSource::Average(holders().collect()),
+            (Some(row), _) => RowSource::From(row),
+        };
+        Self { source, force: false }
     }
 
     /// The row of one model.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::difference::{Examples, few};
 use super::error::shown;
 use super::report::{TokenOrigin, origin};
-use super::rows::{Donor, RowSource, holders, named, same};
+use super::rows::{Donor, RowSource, named, own_rows, same};
 use super::{Added, MAX_TOKENS, Vocabulary, VocabularyError};
 
 /// A model's name, for messages, and its vocabulary.
@@ -108,7 +108,6 @@ pub fn unite(models: &[Named<'_>], base: Option<usize>, spec: &Spec) -> Result<U
     let foundation = foundation(models, base, spec.source)?;
     let rules = rules(&spec.tokens)?;
     let vocabulary = tokens(models, foundation, spec)?;
-    let donor = |token: &str| Donor::of(token, rules.get(token).copied(), models, base);
     let first = models[foundation].vocabulary;
     let untouched = rules.is_empty()
         && models.iter().all(|model| same(model.vocabulary, first))
@@ -133,11 +132,15 @@ pub fn unite(models: &[Named<'_>], base: Option<usize>, spec: &Spec) -> Result<U
             rows.iter_mut().for_each(|rows| rows.push(RowSource::Zero));
             continue;
         };
-        let donor = donor(&token.text)?;
+        let own = own_rows(&token.text, models);
+        let donor = match rules.get(&*token.text) {
+            Some(rule) => Donor::ruled(rule, models)?,
+            None => Donor::usual(&own, base),
+        };
         for (model, rows) in rows.iter_mut().enumerate() {
-            rows.push(donor.row(model, models[model].vocabulary.row(&token.text)));
+            rows.push(donor.row(model, own[model]));
         }
-        union.report.extend(origin(id, &token.text, models, &rows));
+        union.report.extend(origin(id, &token.text, &own, &rows));
     }
     union.rows = rows;
     for (model, dropped) in models.iter().zip(&mut union.dropped) {
@@ -178,14 +181,12 @@ fn tokens(models: &[Named<'_>], foundation: usize, spec: &Spec) -> Result<Vocabu
     let first = models[foundation];
     let mut tokens = first.vocabulary.clone();
     if spec.source == Source::Union {
+        let all = models.iter().flat_map(|model| model.vocabulary.iter()).map(|(_, token)| &token.text);
+        let new = all.filter(|text| first.vocabulary.id(text).is_none() && has_row(text, models));
         let (plain, added): (Vec<_>, Vec<_>) =
-            models.iter().flat_map(|model| model.vocabulary.iter()).partition(|(_, token)| {
-                models.iter().all(|model| added(model.vocabulary, &token.text).is_none())
-            });
-        for (_, token) in plain.into_iter().chain(added) {
-            if holders(&token.text, models).next().is_some() {
-                append(&mut tokens, &token.text, models)?;
-            }
+            new.partition(|text| models.iter().all(|model| added(model.vocabulary, text).is_none()));
+        for text in plain.into_iter().chain(added) {
+            append(&mut tokens, text, models)?;
         }
     }
     for rule in &spec.tokens {
@@ -211,6 +212,11 @@ fn append(tokens: &mut Vocabulary, text: &Arc<str>, models: &[Named<'_>]) -> Res
     let id = u32::try_from(tokens.tokens.len()).unwrap_or(u32::MAX);
     let how = models.iter().find_map(|model| added(model.vocabulary, text)).unwrap_or_default();
     tokens.put(id, Arc::clone(text), Some(how))
+}
+
+/// Whether some model has an embedding of a token.
+fn has_row(token: &str, models: &[Named<'_>]) -> bool {
+    models.iter().any(|model| model.vocabulary.row(token).is_some())
 }
 
 /// How a model finds an added token.

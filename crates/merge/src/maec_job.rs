@@ -1,0 +1,137 @@
+//! MAEC and the task vector as a job of the streaming engine: the same bytes as [`merge_to_memory`](crate::merge_to_memory), on
+//! all threads.
+
+use std::ops::Range;
+
+use maec_checkpoint::{TensorInfo, convert, model_hash};
+use maec_recipe::Recipe;
+
+use crate::engine::{Job, Pool, ProgressFn, Scratch, TensorMerge};
+use crate::method::method;
+use crate::plan::{check, output_tensors};
+use crate::progress::Meter;
+use crate::report::InputReport;
+use crate::select::Selection;
+use crate::stats::{TensorStats, of_tensor, select_tensors};
+use crate::tiles::Tiles;
+use crate::{Inputs, MergeError, Report, Stage};
+
+/// A merge by a recipe.
+pub struct MaecJob<'a> {
+    inputs: &'a Inputs<'a>,
+    recipe: &'a Recipe,
+    outputs: Vec<TensorInfo>,
+    stats: Vec<TensorStats>,
+    selection: Selection,
+    allow_nonfinite: bool,
+}
+
+impl<'a> MaecJob<'a> {
+    /// Plans a merge; `allow_nonfinite` as in [`Options`](crate::Options).
+    ///
+    /// # Errors
+    ///
+    /// The first problem that [`check`] finds.
+    pub fn new(
+        inputs: &'a Inputs<'a>,
+        recipe: &'a Recipe,
+        allow_nonfinite: bool,
+    ) -> Result<Self, MergeError> {
+        if let Err(problems) = check(inputs, recipe)
+            && let Some(first) = problems.into_iter().next()
+        {
+            return Err(first);
+        }
+        let outputs = output_tensors(inputs, recipe);
+        let selection = Selection { rank: Vec::new(), selected: Vec::new() };
+        Ok(Self { inputs, recipe, outputs, stats: Vec::new(), selection, allow_nonfinite })
+    }
+
+    /// The account of a merge that ran, with its model hash; `hash_inputs` reads every input once more, for its own.
+    ///
+    /// # Errors
+    ///
+    /// As reading the inputs has them.
+    pub fn report(self, output_hash: String, hash_inputs: bool, pool: &Pool) -> Result<Report, MergeError> {
+        let inputs = pool.map(self.inputs.models(self.recipe), |_, (part, model)| {
+            let hash = hash_inputs.then(|| model_hash(model)).transpose()?;
+            Ok(InputReport { part, model: model.name().to_owned(), hash })
+        })?;
+        Ok(Report::new(self.recipe, inputs, self.stats, &self.selection, output_hash))
+    }
+}
+
+impl Job for MaecJob<'_> {
+    fn outputs(&self) -> &[TensorInfo] {
+        &self.outputs
+    }
+
+    /// Eq. 4. A tensor's sums are taken by one thread in element order, so that no bit depends on the number of threads.
+    fn prepare(&mut self, pool: &Pool, progress: &mut ProgressFn<'_>) -> Result<(), MergeError> {
+        let infos = self.inputs.base.tensors();
+        let mut meter = Meter::new(Stage::Statistics, infos, progress);
+        // The largest first, or one thread is left with it at the end; in groups, so that progress is heard of.
+        let mut order: Vec<usize> = (0..infos.len()).collect();
+        order.sort_by_key(|&place| std::cmp::Reverse(infos[place].elements()));
+        let mut found: Vec<Option<TensorStats>> = vec![None; infos.len()];
+        for group in order.chunks(4 * pool.threads()) {
+            let stats = pool.map(group.to_vec(), |scratch, place| {
+                let buffers = std::mem::take(&mut scratch.maec);
+                let mut tiles = Tiles::with(self.inputs, self.recipe, self.allow_nonfinite, buffers);
+                let stats = of_tensor(&mut tiles, &infos[place], &mut |_, _| (), &mut |_| Ok(()));
+                scratch.maec = tiles.into_buffers();
+                stats.map(|stats| (place, stats))
+            })?;
+            for (place, stats) in stats {
+                meter.advance(&infos[place].name, infos[place].elements())?;
+                found[place] = Some(stats);
+            }
+        }
+        self.stats = found.into_iter().flatten().collect();
+        self.selection = select_tensors(&self.stats, self.recipe);
+        Ok(())
+    }
+
+    fn tensor(&self, index: usize) -> Result<Box<dyn TensorMerge + '_>, MergeError> {
+        Ok(Box::new(MaecTensor { job: self, index }))
+    }
+}
+
+/// Eq. 5 for one tensor.
+struct MaecTensor<'j> {
+    job: &'j MaecJob<'j>,
+    index: usize,
+}
+
+impl TensorMerge for MaecTensor<'_> {
+    fn merge(
+        &self,
+        elements: Range<usize>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), MergeError> {
+        let MaecJob { inputs, recipe, outputs, selection, allow_nonfinite, .. } = self.job;
+        let (info, selected) = (&outputs[self.index], selection.selected[self.index]);
+        let method = method(recipe.merge_method);
+        let mut buffers = std::mem::take(&mut scratch.maec);
+        let mut merged = std::mem::take(&mut buffers.merged);
+        let mut tiles = Tiles::with(inputs, recipe, *allow_nonfinite, buffers);
+        merged.resize(elements.len(), 0.0);
+        let (start, with_ability) = (elements.start, method.reads_ability(selected));
+        let terms = tiles.load(&info.name, elements, with_ability, &mut |_, _| ())?;
+        method.merge(terms, &recipe.parameters, selected, &mut merged);
+        let begin = out.len();
+        convert::narrow(info.dtype, &merged, out)?;
+        scratch.maec = tiles.into_buffers();
+        scratch.maec.merged = merged;
+        // Finite inputs may still leave the output's range.
+        match convert::first_non_finite(info.dtype, &out[begin..]) {
+            Some(index) if !allow_nonfinite => Err(MergeError::Overflow {
+                tensor: info.name.clone(),
+                index: start + index,
+                dtype: info.dtype,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
