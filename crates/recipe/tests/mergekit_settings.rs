@@ -1,6 +1,6 @@
 //! Parameters of mergekit files: filters, gradients and levels give what mergekit 0.1.5 gives.
 
-use maec_recipe::mergekit::{Condition, Key, Setting, Values, gradient_position, value};
+use maec_recipe::mergekit::{Condition, Key, Setting, Values, flag, gradient_position, value};
 use proptest::prelude::*;
 
 fn condition(filter: Option<&str>, value: Setting) -> Condition {
@@ -57,6 +57,23 @@ fn the_most_specific_level_that_has_a_value_counts() {
     assert_eq!(value(&levels, "t", "a", 0.0), Some(9.0));
     assert_eq!(value(&levels, "density", "a", 0.0), None);
     assert_eq!(value(&[&source, &slice], "weight", "a.attn.b", 0.0), None);
+}
+
+/// What mergekit prints for parameters that are flags.
+#[test]
+fn lists_of_flags_step() {
+    let steps = Values(vec![
+        (Key::from("two"), Setting::Gradient(vec![1.0, 0.0])),
+        (Key::from("three"), Setting::Gradient(vec![1.0, 0.0, 1.0])),
+        (Key::from("number"), Setting::Number(0.5)),
+        (Key::from("word"), Setting::Text("yes please".into())),
+    ]);
+    let at = |name| [0.0, 0.25, 0.5, 0.75, 0.99, 1.0].map(|t| flag(&[&steps], name, "x", t));
+    assert_eq!(at("two"), [true, true, true, true, true, false].map(Some));
+    assert_eq!(at("three"), [true, true, false, false, false, true].map(Some));
+    assert_eq!(at("number"), [Some(true); 6]);
+    assert_eq!(at("word"), [None; 6]);
+    assert_eq!(value(&[&steps], "two", "x", 0.25), Some(0.75), "as a number it is interpolated");
 }
 
 #[test]

@@ -139,9 +139,7 @@ impl Section {
     /// What to do about a key that mergekit honours here and this program does not.
     fn advice(&self, key: &str) -> Option<&'static str> {
         match (self.name, key) {
-            ("a slice", "residual_weight") => {
-                Some("leave it out, or scale tensors by a parameter of the method")
-            }
+            ("a slice", "residual_weight") => Some("leave it out; it does nothing in mergekit 0.1.5 either"),
             ("a model", "override_architecture") => {
                 Some("leave it out; the architecture is read from config.json")
             }

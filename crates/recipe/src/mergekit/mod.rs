@@ -51,7 +51,7 @@ pub use error::ConfigError;
 pub use name::{Lora, ModelName};
 #[cfg(feature = "yaml")]
 pub use read::looks_like_mergekit;
-pub use setting::{Condition, Key, Setting, Values, gradient_position, value};
+pub use setting::{Condition, Key, Setting, Values, flag, gradient_position, value};
 pub use tokenizer::{EmbeddingSource, TokenId, TokenRule, TokenizerSource, TokenizerSpec};
 
 use crate::OutDtype;
@@ -91,7 +91,8 @@ pub enum Layout {
     Models(Vec<ModelEntry>),
     /// `slices`: the output's layers from the first to the last, each slice merged from ranges of layers.
     Slices(Vec<OutputSlice>),
-    /// `modules`: a layout for each part of a model of several parts, by the part's name, in the file's order.
+    /// `modules`: a layout for each part of a model of several parts, by the part's name, in the file's order. A model of
+    /// one part calls it `default`.
     Modules(Vec<(String, Module)>),
 }
 

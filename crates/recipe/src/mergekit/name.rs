@@ -1,6 +1,8 @@
 //! A model's name in a mergekit file: `model@rev+lora@rev`.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::ConfigError;
@@ -78,6 +80,24 @@ impl PartialEq for ModelName {
 }
 
 impl Eq for ModelName {}
+
+impl PartialOrd for ModelName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ModelName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.said().cmp(&other.said())
+    }
+}
+
+impl Hash for ModelName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.said().hash(state);
+    }
+}
 
 impl FromStr for ModelName {
     type Err = ConfigError;

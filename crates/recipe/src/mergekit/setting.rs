@@ -53,7 +53,7 @@ pub enum Setting {
     Flag(bool),
     /// A word.
     Text(String),
-    /// Numbers at even distances over the layers of a slice, interpolated linearly; at least one.
+    /// Numbers at even distances over the layers of a slice, interpolated linearly; at least one. Flags count as 0 and 1.
     Gradient(Vec<f64>),
     /// The first whose filter fits a tensor's name counts; at least one.
     Conditional(Vec<Condition>),
@@ -95,6 +95,15 @@ impl Setting {
         }
     }
 
+    /// The same for a parameter that is `true` or `false`: numbers other than 0 are `true`, and of a list vᵢ with
+    /// i = ⌊t·(n−1)⌋ holds, so that `[true, false]` is `true` but at the end.
+    pub fn flag_at(&self, tensor: &str, t: f64) -> Option<bool> {
+        match self.for_tensor(tensor)? {
+            Self::Gradient(points) => points.get(place(points, t).0).map(|&point| point != 0.0),
+            other => other.at(tensor, t).map(|number| number != 0.0),
+        }
+    }
+
     /// What is set for a tensor's name: this setting, or that of the first filter which fits.
     pub fn for_tensor(&self, tensor: &str) -> Option<&Self> {
         match self {
@@ -106,19 +115,29 @@ impl Setting {
     }
 }
 
+/// The point left of t ∈ \[0, 1\], and how far it is from there to the next, as a fraction.
+fn place(points: &[f64], t: f64) -> (usize, f64) {
+    let place = t.clamp(0.0, 1.0) * points.len().saturating_sub(1) as f64;
+    (place as usize, place.fract())
+}
+
 /// The value of a gradient at t ∈ \[0, 1\].
 fn interpolate(points: &[f64], t: f64) -> Option<f64> {
-    let last = points.len().checked_sub(1)?;
-    let place = t.clamp(0.0, 1.0) * last as f64;
-    let (left, fraction) = (place as usize, place.fract());
+    let (left, fraction) = place(points, t);
     let right = points.get(left + 1).or(points.last())?;
     Some((1.0 - fraction) * points.get(left)? + fraction * right)
 }
 
 /// A parameter's value for a tensor: that of the first of `levels` which has one for this tensor. Levels go from the most
-/// specific to the least: source, slice, module, whole file.
+/// specific to the least: source, slice, module, whole file. A parameter of the method itself and not of one of its models
+/// (`t`, `normalize`, `lambda`) is not looked for at the source.
 pub fn value(levels: &[&Values], name: &str, tensor: &str, t: f64) -> Option<f64> {
     levels.iter().find_map(|level| level.get(name)?.at(tensor, t))
+}
+
+/// [`value`] for a parameter that is `true` or `false`, see [`Setting::flag_at`].
+pub fn flag(levels: &[&Values], name: &str, tensor: &str, t: f64) -> Option<bool> {
+    levels.iter().find_map(|level| level.get(name)?.flag_at(tensor, t))
 }
 
 /// Where a tensor stands on a gradient: t = layer/(layers − 1), with `layer` counted from 0 within its slice of so many

@@ -49,8 +49,21 @@ pub(super) fn parse(text: &str) -> Result<Node, ConfigError> {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
     };
     let root: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        use serde_saphyr::Error;
         let line = error.location().map(|location| location.line()).filter(|&line| line > 0);
-        let message = shown(without_place(&error.without_snippet().to_string()));
+        let error = match error.without_snippet() {
+            Error::AliasError { error, .. } => error,
+            error => error,
+        };
+        let message = match error {
+            Error::MultipleDocuments { .. } => {
+                "it holds several documents; give each merge a file of its own".into()
+            }
+            Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
+                "it nests or repeats more than any merge does; write it out plainly".into()
+            }
+            other => shown(without_place(&other.to_string())),
+        };
         ConfigError::Malformed { line, message }
     })?;
     root.has_distinct_keys()?;

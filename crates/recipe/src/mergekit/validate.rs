@@ -47,15 +47,11 @@ impl Layout {
         match self {
             Self::Models(entries) => {
                 some("models", entries, "at least one model")?;
-                for (at, ModelEntry { model, parameters }) in entries.iter().enumerate() {
+                for ModelEntry { model, parameters } in entries {
                     model.validate()?;
                     parameters.validate()?;
-                    if entries[..at].iter().any(|entry| entry.model == *model) {
-                        let name = format!("the model {}", shown(&model.to_string()));
-                        return Err(ConfigError::Duplicate { name, line: model.line });
-                    }
                 }
-                Ok(())
+                distinct(entries.iter().map(|entry| &entry.model))
             }
             Self::Slices(slices) => {
                 some("slices", slices, "at least one slice")?;
@@ -101,6 +97,7 @@ impl OutputSlice {
                 return Err(ConfigError::LayerCount { model: name, layers, expected, line });
             }
         }
+        distinct(self.sources.iter().map(|source| &source.model))?;
         self.parameters.validate()
     }
 }
@@ -260,6 +257,18 @@ impl TokenizerSpec {
             _ => Ok(()),
         }
     }
+}
+
+/// Refuses a model that is merged with itself: only one of the two could have its parameters.
+fn distinct<'a>(models: impl Iterator<Item = &'a ModelName>) -> Result<(), ConfigError> {
+    let mut names = BTreeSet::new();
+    for model in models {
+        if !names.insert(model) {
+            let name = format!("the model {}", shown(&model.to_string()));
+            return Err(ConfigError::Duplicate { name, line: model.line });
+        }
+    }
+    Ok(())
 }
 
 fn text(name: &str, value: &str, line: Option<u64>, what: &'static str) -> Result<(), ConfigError> {
