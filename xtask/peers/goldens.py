@@ -17,8 +17,6 @@ def text(path, value):
     path.write_text(value if isinstance(value, str) else json.dumps(value, indent=1) + "\n")
 
 
-
-
 def difference(fresh, committed):
     """What differs between two files, in words; None when they are the same."""
     if fresh.read_bytes() == committed.read_bytes():
