@@ -43,11 +43,13 @@ impl Donor {
     /// Without a rule: the base's row, the only one there is, the average, or zeros. `own` holds every model's row.
     pub fn usual(own: &[Option<u32>], base: Option<usize>) -> Self {
         let row = |model: usize| Some(Row { model, id: own.get(model).copied().flatten()? });
-        let holders = || (0..own.len()).filter_map(row);
-        let source = match (base.and_then(row).or_else(|| holders().next()), holders().nth(1)) {
-            (None, _) => RowSource::Zero,
-            (Some(first), Some(_)) if base != Some(first.model) => RowSource::Average(holders().collect()),
-            (Some(row), _) => RowSource::From(row),
+        let mut holders = (0..own.len()).filter_map(row);
+        let source = match (base.and_then(row), holders.next(), holders.next()) {
+            (Some(row), ..) | (None, Some(row), None) => RowSource::From(row),
+            (None, Some(first), Some(second)) => {
+                RowSource::Average([first, second].into_iter().chain(holders).collect())
+            }
+            (None, None, _) => RowSource::Zero,
         };
         Self { source, force: false }
     }
@@ -65,38 +67,6 @@ impl Donor {
 /// Every model's row of a token.
 pub(super) fn own_rows(token: &str, models: &[Named<'_>]) -> Vec<Option<u32>> {
     models.iter().map(|model| model.vocabulary.row(token)).collect()
-}
-
-fn ruled(rule: &TokenRule, models: &[Named<'_>]) -> Result<Self, VocabularyError> {
-        Ok(Self { source: ruled(rule, models)?, force: rule.force })
-    }
-
-    /// Without a rule: the base's row, the only one there is, the average, or zeros. `own` holds every model's row.
-    pub fn usual(own: &[Option<u32>], base: Option<usize>) -> Self {
-        let row = |model: usize| Some(Row { model, id: own.get(model).copied().flatten()? });
-        let holders = || (0..own.len()).filter_map(row);
-        let source = match (base.and_then(row).or_else(|| holders().next()), holders().nth(1)) {
-            (None, _) => RowSource::Zero,
-            (Some(first), Some(_)) if base != Some(first.model) => RowSource::Average(holders().collect()),
-            (Some(row), _) => RowSource::From(row),
-        };
-        Self { source, force: false }
-    }
-
-    /// The row of one model.
-    pub fn row(&self, model: usize, own: Option<u32>) -> RowSource {
-        match (own, &self.source) {
-            (Some(id), _) if !self.force => RowSource::Own(id),
-            (_, &RowSource::From(row)) if row.model == model => RowSource::Own(row.id),
-            (_, source) => source.clone(),
-        }
-    }
-}
-
-/// The rows that a token has, model by model.
-pub(super) fn holders(token: &str, models: &[Named<'_>]) -> impl Iterator<Item = Row> {
-    let rows = models.iter().enumerate();
-    rows.filter_map(move |(model, named)| Some(Row { model, id: named.vocabulary.row(token)? }))
 }
 
 fn ruled(rule: &TokenRule, models: &[Named<'_>]) -> Result<RowSource, VocabularyError> {
