@@ -6,7 +6,9 @@
 mod arrange;
 mod check;
 mod layers;
+mod plan;
 mod problem;
+mod tokenizer;
 
 use std::sync::Arc;
 
@@ -14,7 +16,9 @@ use maec_checkpoint::{Dtype, TensorInfo, Weights, dtype};
 use maec_recipe::OutDtype;
 use maec_recipe::mergekit::{self, Config, ModelName, value};
 
+pub use plan::ConfigPlan;
 pub use problem::Problem;
+pub use tokenizer::join_vocabularies;
 
 use crate::engine::{Copied, Job, Merged, Pool, ProgressFn, Source, TensorMerge, tiles, with_tile};
 use crate::methods::{Dialect, Method, Parameter, Settings, Totals, Unfit};
@@ -96,16 +100,6 @@ impl<'c> ConfigJob<'c> {
                 base.into_iter().chain(inputs).map(|info| info.bytes() as u64)
             })
             .sum()
-    }
-
-    /// Whether statistics of the whole model are read first, and the most rounds that a tensor's own statistics begin with.
-    pub fn needs_statistics(&self) -> (bool, bool) {
-        let whole = (0..self.tensors.len().min(1))
-            .any(|index| self.with_settings(index, |it| self.method.whole(it)).is_ok_and(|it| it.is_some()));
-        let own = (0..self.tensors.len()).any(|index| {
-            self.with_settings(index, |it| self.method.kernel(it)).is_ok_and(|kernel| kernel.next().is_some())
-        });
-        (whole, own)
     }
 
     fn weights(&self, model: usize) -> &Arc<dyn Weights> {

@@ -97,6 +97,17 @@ pub(crate) fn tiles(elements: usize, granule: usize) -> impl Iterator<Item = std
     (0..elements).step_by(tile).map(move |start| start..elements.min(start + tile))
 }
 
+/// Most bytes that the buffers of a merge take, for so many threads and inputs of a tensor.
+pub fn memory_bytes(threads: usize, inputs: usize) -> u64 {
+    // Each thread widens every input's tile and the merged one to f32, and reads a stored one.
+    let buffers = threads * (inputs + 2) * TILE * size_of::<f32>();
+    // A wave is merged while the one before it waits to be written.
+    let waves = 2 * threads * TILES_PER_THREAD * TILE * size_of::<f32>();
+    // Counts of a survey: 2¹⁶ for each model in each run of tiles.
+    let counts = 2 * threads * inputs * (1 << 16) * size_of::<u64>();
+    (buffers + waves + counts) as u64
+}
+
 /// A tensor's rounds of statistics.
 fn survey(tensor: &mut dyn TensorMerge, elements: usize, pool: &Pool) -> Result<(), MergeError> {
     while let Some(sizes) = tensor.next() {

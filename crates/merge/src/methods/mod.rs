@@ -246,6 +246,11 @@ pub trait Survey: Send + Sync {
         None
     }
 
+    /// How many rounds there are.
+    fn rounds(&self) -> usize {
+        0
+    }
+
     /// Adds a tile to this round's totals.
     fn look(&self, _tile: &Tile<'_>, _totals: &mut Totals) {}
 

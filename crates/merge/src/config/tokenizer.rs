@@ -1,0 +1,78 @@
+//! A configuration's `tokenizer:` put to work: models with one vocabulary.
+
+use std::sync::Arc;
+
+use maec_recipe::mergekit::{Config, EmbeddingSource, ModelName, TokenId, TokenizerSource};
+
+use super::{Loaded, Problem};
+use crate::vocabulary::{
+    Embedding, Named, Precision, Source, Spec, TokenRef, TokenRule, Union, UnitedWeights, Vocabulary,
+    VocabularyError, unite,
+};
+
+/// Joins the vocabularies of models as the configuration says; `tokenizers` are their `tokenizer.json`, in the models' order.
+/// The models come back with embeddings of one shape, and with the union, if one was asked for.
+///
+/// # Errors
+///
+/// [`Problem::Tokenizer`].
+pub fn join_vocabularies(
+    config: &Config,
+    models: Vec<Loaded>,
+    tokenizers: &[Option<String>],
+) -> Result<(Vec<Loaded>, Option<Arc<Union>>), Box<Problem>> {
+    let Some(spec) = &config.tokenizer else { return Ok((models, None)) };
+    let wrong = |reason: String| Box::new(Problem::Tokenizer { reason });
+    let failed = |error: VocabularyError| wrong(error.to_string());
+    let mut vocabularies = Vec::with_capacity(models.len());
+    for (model, tokenizer) in models.iter().zip(tokenizers) {
+        let text = tokenizer.as_ref().ok_or_else(|| {
+            wrong(format!("`{}` has no tokenizer.json; give a folder that has one", model.name))
+        })?;
+        let vocabulary = Vocabulary::from_tokenizer_json(text)
+            .map_err(|error| wrong(format!("`{}`: {error}", model.name)))?;
+        let rows = model.weights.info("model.embed_tokens.weight").ok().map(|info| info.shape[0]);
+        vocabularies.push(rows.map_or(vocabulary.clone(), |rows| vocabulary.with_rows(rows)));
+    }
+    let place = |name: &ModelName| {
+        let found = models.iter().position(|model| model.name == *name);
+        found.ok_or_else(|| wrong(format!("`{name}` is not one of the models merged; name one that is")))
+    };
+    let source = match &spec.source {
+        TokenizerSource::Union => Source::Union,
+        TokenizerSource::Base => Source::Base,
+        TokenizerSource::Model(name) => Source::Model(place(name)?),
+    };
+    let mut rules = Vec::new();
+    for (token, rule) in &spec.tokens {
+        let embedding = match &rule.source {
+            None => continue,
+            Some(EmbeddingSource::Zero) => Embedding::Zero,
+            Some(EmbeddingSource::Model(name)) => Embedding::Model(place(name)?),
+            Some(EmbeddingSource::ModelToken { model, token }) => Embedding::ModelToken {
+                model: place(model)?,
+                token: match token {
+                    TokenId::Text(text) => TokenRef::Text(text.clone()),
+                    TokenId::Id(id) => TokenRef::Id(*id),
+                },
+            },
+        };
+        rules.push(TokenRule { token: token.clone(), embedding, force: rule.force });
+    }
+    let names: Vec<String> = models.iter().map(|model| model.name.to_string()).collect();
+    let named: Vec<Named<'_>> =
+        names.iter().zip(&vocabularies).map(|(name, vocabulary)| Named { name, vocabulary }).collect();
+    let base = config.base_model.as_ref().map(place).transpose()?;
+    let pad_to_multiple_of = spec.pad_to_multiple_of.map(|multiple| multiple as usize);
+    let union = Arc::new(unite(&named, base, &Spec { source, tokens: rules, pad_to_multiple_of }).map_err(failed)?);
+    if union.is_same() {
+        return Ok((models, Some(union)));
+    }
+    let weights: Vec<_> = models.iter().map(|model| model.weights.clone()).collect();
+    let view = |(own, model): (usize, Loaded)| {
+        let united = UnitedWeights::new(union.clone(), weights.clone(), own, Precision::F32).map_err(failed)?;
+        Ok(Loaded { name: model.name, weights: Arc::new(united) })
+    };
+    let models = models.into_iter().enumerate().map(view).collect::<Result<_, Box<Problem>>>()?;
+    Ok((models, Some(union)))
+}
