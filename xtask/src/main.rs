@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, peers, serve, setup, web};
+use xtask::{bench, check, parity, peers, serve, setup, web};
 
 /// Set up, build, run, test and measure MAEC Studio.
 #[derive(Debug, Parser)]
@@ -40,10 +40,25 @@ enum Command {
         #[arg(long)]
         no_browser: bool,
     },
+    /// Make the goldens of a peer program again and print what differs from the committed ones.
+    Parity {
+        #[command(subcommand)]
+        peer: Parity,
+    },
     /// Measure and print.
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Parity {
+    /// Merges by mergekit and adapters by PEFT (installs both in the user's cache).
+    Mergekit {
+        /// Take over what differs.
+        #[arg(long)]
+        write: bool,
     },
 }
 
@@ -59,6 +74,12 @@ enum Bench {
     Train,
     /// Tokens a second of a 135-million-parameter model beside transformers on the same cores (installs it likewise).
     Inference,
+    /// Tokens a second in headless Chromium beside transformers.js, both on one thread of the CPU (installs it likewise).
+    Web {
+        /// Shape of the random model, as `maec bench model` knows it.
+        #[arg(long, default_value = "tiny")]
+        shape: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -90,10 +111,12 @@ fn run(command: Command) -> Result<bool> {
         }
         Command::Test { gpu: true, .. } => check::gpu(),
         Command::Test { no_browser, .. } => check::all(!no_browser),
+        Command::Parity { peer: Parity::Mergekit { write } } => parity::mergekit(write),
         Command::Bench { what: Bench::Size } => bench::size(),
         Command::Bench { what: Bench::Studio } => bench::studio().map(|()| true),
         Command::Bench { what: Bench::Own } => bench::own().map(|()| true),
         Command::Bench { what: Bench::Inference } => peers::inference().map(|()| true),
+        Command::Bench { what: Bench::Web { shape } } => peers::web(&shape).map(|()| true),
         Command::Bench { what: Bench::Train } => peers::train().map(|()| true),
     }
 }

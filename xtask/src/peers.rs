@@ -1,12 +1,13 @@
 //! Speed beside a peer program in one run: each side takes turns, and the ratio of the medians is what counts.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::paths;
+use crate::{paths, setup, web as studio};
 
 /// Turns each side takes; the median of an odd number is one of them.
 const TURNS: usize = 5;
@@ -64,8 +65,7 @@ pub fn inference() -> Result<()> {
     let model = paths::cache()?.join("bench/smollm2-135m");
     std::fs::create_dir_all(paths::cache()?.join("bench")).context("making the folder of bench models")?;
     run(Command::new(&maec).args(["bench", "model", "--shape", "smollm2-135m", "--out"]).arg(&model))?;
-    python_with("torch", "torch==2.15.0")?;
-    let python = python_with_in("torch", "transformers", "transformers==5.23.0")?;
+    let python = python_with_transformers()?;
     let script = paths::root().join("xtask/peers/inference.py");
     let threads = std::thread::available_parallelism()?.to_string();
     let [prompt, new] = ["512", "64"];
@@ -90,7 +90,94 @@ pub fn inference() -> Result<()> {
     Ok(())
 }
 
-fn run(command: &mut Command) -> Result<Vec<u8>> {
+/// What `npm` has of the peer in the browser: a package, its archive, and the files of its `dist/` that are served.
+const NPM: [(&str, &str, &[&str]); 2] = [
+    ("@huggingface/transformers@4.3.1", "huggingface-transformers-4.3.1.tgz", &["transformers.min.js"]),
+    // The version that the package above asks for.
+    (
+        "onnxruntime-web@1.31.0-dev.20260914-8d85527a0",
+        "onnxruntime-web-1.31.0-dev.20260914-8d85527a0.tgz",
+        &["ort-wasm-simd-threaded.asyncify.mjs", "ort-wasm-simd-threaded.asyncify.wasm"],
+    ),
+];
+
+/// Tokens a second of reading a prompt and of writing after it in headless Chromium, with a random model of `shape`, against
+/// transformers.js on the same core: both on wasm, on one thread.
+///
+/// # Errors
+/// When the studio can't be built, Chromium, Python 3, npm or a package of theirs can't be had, or a side fails.
+pub fn web(shape: &str) -> Result<()> {
+    studio::build(&setup::wasm_tools()?)?;
+    setup::browser()?;
+    run(Command::new(env!("CARGO")).args(["build", "--release", "-p", "maec"]).current_dir(paths::root()))?;
+    let folder = paths::cache()?.join("bench/web");
+    let model = folder.join("model");
+    fs::create_dir_all(&folder).context("making the folder of bench models")?;
+    let words = ["bench", "model", "--shape", shape, "--deviation", "0.1", "--out"];
+    run(Command::new(paths::target().join("release/maec")).args(words).arg(&model))?;
+    write_tokenizer(&model)?;
+    python_with_transformers()?;
+    let exporter = "onnxruntime-genai==0.18.0 onnx-ir==1.1.0";
+    let python = python_with_in("torch", "onnxruntime_genai, onnx_ir", exporter)?;
+    let script = paths::root().join("xtask/peers/export.py");
+    run(Command::new(python).arg(script).arg(&model).arg(folder.join("exported")))?;
+    unpack_transformers_js(&folder.join("peer"))?;
+    let bench = ["bench", "-p", "maec-tests", "--features", "browser", "--bench", "web"];
+    let printed = run(Command::new(env!("CARGO"))
+        .args(bench)
+        .env("MAEC_BENCH_WEB", &folder)
+        .current_dir(paths::root()))?;
+    print!("{}", String::from_utf8_lossy(&printed));
+    Ok(())
+}
+
+/// A tokenizer of the words `t0`, `t1` …, so that a text says its ids and its ids its text.
+fn write_tokenizer(model: &Path) -> Result<()> {
+    let write = |name: &str, text: Value| {
+        let path = model.join(name);
+        fs::write(&path, text.to_string()).with_context(|| format!("writing {}", path.display()))
+    };
+    let config = model.join("config.json");
+    let config = fs::read(&config).with_context(|| format!("reading {}", config.display()))?;
+    let size =
+        serde_json::from_slice::<Value>(&config).context("the model's config.json")?["vocab_size"].as_u64();
+    let size = size.context("the model's config.json has no vocab_size")?;
+    let vocabulary: Map<String, Value> = (0..size).map(|id| (format!("t{id}"), json!(id))).collect();
+    write(
+        "tokenizer.json",
+        json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+            "pre_tokenizer": { "type": "WhitespaceSplit" }, "post_processor": null, "decoder": null,
+            "model": { "type": "WordLevel", "vocab": vocabulary, "unk_token": "t0" },
+        }),
+    )?;
+    write("tokenizer_config.json", json!({ "tokenizer_class": "PreTrainedTokenizerFast" }))
+}
+
+/// Puts what the page needs of transformers.js into `folder`; the archives stay beside it.
+fn unpack_transformers_js(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let archives = folder.with_file_name("npm");
+    fs::create_dir_all(&archives).with_context(|| format!("creating {}", archives.display()))?;
+    for (package, archive, files) in NPM {
+        let archive = archives.join(archive);
+        if !archive.is_file() {
+            run(Command::new("npm").args(["pack", "--silent", package]).current_dir(&archives))?;
+        }
+        let files = files.iter().map(|file| format!("package/dist/{file}"));
+        run(Command::new("tar")
+            .arg("-xzf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(folder)
+            .arg("--strip-components=2")
+            .args(files))?;
+    }
+    Ok(())
+}
+
+/// Runs a command to its end; what it printed.
+pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.stderr(std::process::Stdio::inherit()).output();
     let output = output.with_context(|| format!("starting {}", command.get_program().display()))?;
     if !output.status.success() {
@@ -109,22 +196,34 @@ fn median(runs: &[Value], field: &str) -> Result<f64> {
     rates.get(rates.len() / 2).copied().with_context(|| format!("the benchmark printed no `{field}`"))
 }
 
+/// A Python with PyTorch and transformers.
+pub(crate) fn python_with_transformers() -> Result<PathBuf> {
+    python_with("torch", "torch==2.15.0")?;
+    python_with_in("torch", "transformers", "transformers==5.23.0")
+}
+
 /// A Python with a package, in an environment of its own in the user's cache.
-fn python_with(module: &str, requirement: &str) -> Result<PathBuf> {
+pub(crate) fn python_with(module: &str, requirement: &str) -> Result<PathBuf> {
     python_with_in(module, module, requirement)
 }
 
-/// The same in the environment of another package.
-fn python_with_in(environment: &str, module: &str, requirement: &str) -> Result<PathBuf> {
+/// The same in the environment of another package; `requirements` are separated by spaces.
+fn python_with_in(environment: &str, module: &str, requirements: &str) -> Result<PathBuf> {
+    let python = python_in(environment)?;
+    let check = Command::new(&python).args(["-c", &format!("import {module}")]).output();
+    if !check.is_ok_and(|output| output.status.success()) {
+        let pip = ["-m", "pip", "install", "--quiet"];
+        run(Command::new(&python).args(pip).args(requirements.split(' ')))?;
+    }
+    Ok(python)
+}
+
+/// The Python of an environment, which is made where there is none.
+pub(crate) fn python_in(environment: &str) -> Result<PathBuf> {
     let folder = paths::cache()?.join(format!("python-{environment}"));
     let python = folder.join("bin/python");
-    let has = |python: &PathBuf| {
-        let check = Command::new(python).args(["-c", &format!("import {module}")]).output();
-        check.is_ok_and(|output| output.status.success())
-    };
-    if !has(&python) {
+    if !python.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", requirement]))?;
     }
     Ok(python)
 }

@@ -16,8 +16,6 @@ use crate::failure::usage;
 use crate::models::Models;
 use crate::{interrupt, output, progress, table};
 
-/// Standard deviation of random weights, as transformers draws them.
-const DEVIATION: f64 = 0.02;
 /// Values made at a time.
 const TILE: usize = 1 << 16;
 
@@ -47,6 +45,9 @@ struct ModelArgs {
     /// Seed of the weights.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Standard deviation of the weights; transformers draws them with 0.02. A wider one has a model write varied text.
+    #[arg(long, default_value_t = 0.02)]
+    deviation: f64,
     /// tokenizer.json to put beside the weights.
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<PathBuf>,
@@ -169,10 +170,10 @@ fn model(args: &ModelArgs) -> Result<()> {
                     let count = left.min(TILE);
                     let mut values: Vec<f64> = match info.shape.len() {
                         1 if info.name.ends_with("norm.weight") => vec![1.0; count],
-                        _ => (0..count).map(|_| f64::from(random.normal()) * DEVIATION).collect(),
+                        _ => (0..count).map(|_| f64::from(random.normal()) * args.deviation).collect(),
                     };
                     while next < count {
-                        values[next] += f64::from(change.normal()) * DEVIATION;
+                        values[next] += f64::from(change.normal()) * args.deviation;
                         // |normal| has the mean √(2/π) = 0.8.
                         next += 1 + (step * f64::from(change.normal().abs()) / 0.8) as usize;
                     }
