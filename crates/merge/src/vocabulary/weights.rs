@@ -20,7 +20,7 @@ pub enum Precision {
     /// In the model's own dtype, rounded to nearest, ties to even.
     #[default]
     Stored,
-    /// Every embedding with new rows in F32, so that averages lose nothing before the merge.
+    /// In F32 where that is wider, for the whole matrix, so that averages lose nothing before the merge.
     F32,
 }
 
@@ -72,7 +72,7 @@ impl UnitedWeights {
                 let donors = donors(&models, own, info, &needed)?;
                 let width = info.shape[1];
                 info.shape[0] = union.vocabulary.rows();
-                if precision == Precision::F32 {
+                if precision == Precision::F32 && dtype::holds(Dtype::F32, info.dtype) {
                     info.dtype = Dtype::F32;
                 }
                 let bytes = info.shape[0].checked_mul(width).and_then(|n| n.checked_mul(size_of::<f64>()));
