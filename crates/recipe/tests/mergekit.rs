@@ -165,6 +165,28 @@ fn other_spellings_say_the_same() {
 }
 
 #[test]
+fn what_is_written_is_easy_to_read() {
+    let text = "\
+merge_method: ties
+models:
+- model: a@b+c
+  parameters:
+    weight:
+    - {filter: mlp, value: [0, 0.5, 1.0e-7]}
+    - {filter: \"what?\", value: sum}
+    - {value: 0.25}
+    density: [1, -0.5]
+- model: \"no\"
+  parameters:
+    normalize: true
+dtype: float32
+random_seed: 7
+dialect: paper
+";
+    assert_eq!(read(text).to_yaml(), text);
+}
+
+#[test]
 fn a_path_may_have_any_letters_in_the_long_form() {
     let config = read("merge_method: linear\nmodels: [{model: {model: {path: runs/a+b@c}}}]");
     let Layout::Models(models) = &config.layout else { panic!() };

@@ -132,8 +132,8 @@ impl Section {
 
     /// Whether this key cannot stand here. What mergekit knows and ignores when it is empty, may be empty.
     fn refuses(&self, key: &Key, node: &Node) -> bool {
-        let is_empty = matches!(node.value, Value::Null);
-        !self.keys.contains(&key.name.as_str()) && !(is_empty && self.advice(&key.name).is_some())
+        let is_ignored = matches!(node.value, Value::Null) && self.advice(&key.name).is_some();
+        !is_ignored && !self.keys.contains(&key.name.as_str())
     }
 
     /// What to do about a key that mergekit honours here and this program does not.

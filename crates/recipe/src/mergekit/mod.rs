@@ -37,6 +37,7 @@ mod keys;
 mod name;
 #[cfg(feature = "yaml")]
 mod read;
+mod rename;
 mod setting;
 mod tokenizer;
 #[cfg(feature = "yaml")]

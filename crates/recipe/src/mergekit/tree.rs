@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use serde_saphyr::{DuplicateKeyPolicy, FlowMap, FlowSeq, NonFiniteFloatPolicy, Spanned};
+use serde::ser::{Serialize, Serializer};
+use serde_saphyr::{DoubleQuoted, DuplicateKeyPolicy, FlowMap, FlowSeq, NonFiniteFloatPolicy, Spanned};
 
 use super::{Config, ConfigError, Key};
 use crate::error::{shown, without_place};
@@ -155,27 +155,65 @@ impl<'de> Visitor<'de> for Reader {
     }
 }
 
-impl Serialize for Node {
+/// A tree as YAML that mergekit's reader understands, too.
+pub(super) fn print(root: &Node) -> String {
+    serde_saphyr::to_string(&Printed(root, Style::Block)).expect("a tree of texts and numbers can be written")
+}
+
+/// How lists and maps are written.
+#[derive(Clone, Copy)]
+enum Style {
+    /// An entry a line, but for what reads best on one.
+    Block,
+    /// Within a line. Nothing in there may ask for its own style: the printer would keep it for what follows.
+    Flow,
+}
+
+/// A node about to be written.
+struct Printed<'a>(&'a Node, Style);
+
+impl Serialize for Printed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.value {
-            Value::Map(entries) if self.is_small() => FlowMap(Entries(entries)).serialize(serializer),
-            Value::Map(entries) => Entries(entries).serialize(serializer),
-            Value::List(nodes) if nodes.iter().all(Self::is_leaf) => FlowSeq(nodes).serialize(serializer),
-            Value::List(nodes) => {
-                let mut list = serializer.serialize_seq(Some(nodes.len()))?;
-                for node in nodes {
-                    list.serialize_element(node)?;
-                }
-                list.end()
+        let &Self(node, style) = self;
+        match (&node.value, style) {
+            (Value::Map(entries), Style::Block) if node.is_small() => {
+                FlowMap(PrintedMap(entries, Style::Flow)).serialize(serializer)
             }
-            Value::Null => serializer.serialize_unit(),
-            Value::Flag(flag) => serializer.serialize_bool(*flag),
-            Value::Number(number) => match whole(*number) {
+            (Value::Map(entries), _) => PrintedMap(entries, style).serialize(serializer),
+            (Value::List(nodes), Style::Block) if nodes.iter().all(Node::is_leaf) => {
+                FlowSeq(PrintedList(nodes, Style::Flow)).serialize(serializer)
+            }
+            (Value::List(nodes), _) => PrintedList(nodes, style).serialize(serializer),
+            (Value::Null, _) => serializer.serialize_unit(),
+            (Value::Flag(flag), _) => serializer.serialize_bool(*flag),
+            (Value::Number(number), _) => match whole(*number) {
                 Some(whole) => serializer.serialize_i64(whole),
                 None => serializer.serialize_f64(*number),
             },
-            Value::Text(text) => serializer.serialize_str(text),
+            // PyYAML takes a `?` within braces for the beginning of a key.
+            (Value::Text(text), Style::Flow) if text.contains('?') => {
+                DoubleQuoted(text).serialize(serializer)
+            }
+            (Value::Text(text), _) => serializer.serialize_str(text),
         }
+    }
+}
+
+/// A mapping about to be written, in its order.
+struct PrintedMap<'a>(&'a [(Key, Node)], Style);
+
+impl Serialize for PrintedMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, node)| (&key.name, Printed(node, self.1))))
+    }
+}
+
+/// A list about to be written.
+struct PrintedList<'a>(&'a [Node], Style);
+
+impl Serialize for PrintedList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|node| Printed(node, self.1)))
     }
 }
 
@@ -204,9 +242,10 @@ impl Node {
         !matches!(self.value, Value::List(_) | Value::Map(_))
     }
 
-    /// Whether this reads best on one line: `{filter: mlp, value: 0.5}`.
+    /// Whether this is an entry with a filter, which reads best on one line: `{filter: mlp, value: 0.5}`.
     fn is_small(&self) -> bool {
-        matches!(&self.value, Value::Map(entries) if entries.iter().any(|(key, _)| key.name == "value"))
+        let is_of_entry = |key: &Key| matches!(key.name.as_str(), "filter" | "value");
+        matches!(&self.value, Value::Map(entries) if !entries.is_empty() && entries.iter().all(|(key, _)| is_of_entry(key)))
     }
 }
 
@@ -214,17 +253,4 @@ impl Node {
 fn whole(number: f64) -> Option<i64> {
     let is_whole = number.fract() == 0.0 && number.abs() <= Config::MAX_SEED as f64;
     (is_whole && !(number == 0.0 && number.is_sign_negative())).then_some(number as i64)
-}
-
-/// A map's entries, written in their order.
-struct Entries<'a>(&'a [(Key, Node)]);
-
-impl Serialize for Entries<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, node) in self.0 {
-            map.serialize_entry(&key.name, node)?;
-        }
-        map.end()
-    }
 }

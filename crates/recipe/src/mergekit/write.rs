@@ -1,6 +1,6 @@
 //! From a [`Config`] to YAML that mergekit reads, too.
 
-use super::tree::{Node, Value};
+use super::tree::{self, Node, Value};
 use super::{
     Config, Dialect, EmbeddingSource, Key, Layout, Lora, ModelName, Module, Setting, TokenId, TokenRule,
     TokenizerSource, TokenizerSpec, Values,
@@ -23,7 +23,7 @@ impl Config {
             .with("chat_template", self.chat_template.as_deref().map(text))
             .with("random_seed", self.seed.map(|seed| Value::Number(seed as f64).into()))
             .with("dialect", (self.dialect != Dialect::default()).then(|| text(self.dialect.name())));
-        serde_saphyr::to_string(&root.node()).expect("a tree of texts and numbers can be written")
+        tree::print(&root.node())
     }
 }
 
@@ -101,9 +101,11 @@ fn layout(layout: &Layout) -> Map {
 /// A model's name as a text, or, where that would be read as another name, as a mapping.
 fn model(name: &ModelName) -> Node {
     let short = name.to_string();
-    if ModelName::parse(&short).as_ref() == Ok(name) {
-        return text(&short);
-    }
+    if ModelName::parse(&short).as_ref() == Ok(name) { text(&short) } else { long(name) }
+}
+
+/// A model's name as a mapping.
+fn long(name: &ModelName) -> Node {
     let path = |model: &str, revision: &Option<String>| {
         Map::new().with("path", Some(text(model))).with("revision", revision.as_deref().map(text)).node()
     };
@@ -173,7 +175,11 @@ fn embedding(source: &EmbeddingSource) -> Node {
                 TokenId::Id(id) => ("token_id", Value::Number((*id).into()).into()),
             };
             let kind = Some(text("model_token"));
-            Map::new().with("kind", kind).with("model", Some(model(name))).with(key, Some(token)).node()
+            // mergekit 0.1.5 does not read two revisions in one text here.
+            let has_two =
+                name.revision.is_some() && name.lora.as_ref().is_some_and(|lora| lora.revision.is_some());
+            let name = if has_two { long(name) } else { model(name) };
+            Map::new().with("kind", kind).with("model", Some(name)).with(key, Some(token)).node()
         }
     }
 }
