@@ -1,4 +1,4 @@
-//! The page about mergekit files says what is so.
+//! The page about mergekit files says what is so, and every file that mergekit took is taken here.
 #![cfg(feature = "yaml")]
 
 use maec_recipe::mergekit::{Config, looks_like_mergekit};
@@ -46,5 +46,20 @@ fn its_table_has_every_key_of_a_file() {
                 || PAGE.contains(&format!("or {key} |")),
             "{key}"
         );
+    }
+}
+
+#[test]
+fn every_file_that_mergekit_merged_is_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens/mergekit");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).collect();
+    assert!(files.len() > 30, "{}", files.len());
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(looks_like_mergekit(&text), "{}", path.display());
+        let config = Config::from_yaml(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(Config::from_yaml(&config.to_yaml()), Ok(config), "{}", path.display());
     }
 }
