@@ -197,7 +197,9 @@ fn lora_module(
         return Err(LoraProblem::NoRank { module: shown(name) });
     }
     match (a.shape.as_slice(), b.shape.as_slice()) {
-        (&[a_rank, inputs], &[outputs, b_rank]) if a_rank == rank && b_rank == rank => {
+        (&[a_rank, inputs], &[outputs, b_rank])
+            if [a_rank, b_rank] == [rank; 2] && inputs > 0 && outputs > 0 =>
+        {
             Ok(LoraModule { name: name.into(), embedding, rank, inputs, outputs, scale: config.scale(name) })
         }
         _ => Err(LoraProblem::FactorShape {
