@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod parity;
 pub mod paths;
 pub mod peers;
 pub mod serve;
