@@ -1,13 +1,16 @@
 //! What a configuration's values must be, whatever they were read from.
 
+mod check;
+mod values;
+
 use std::collections::BTreeSet;
 
+use self::check::{some, text};
 use super::{
-    Condition, Config, ConfigError, EmbeddingSource, Key, Layout, ModelEntry, ModelName, OutputSlice,
-    Setting, SliceSource, TokenId, TokenizerSource, TokenizerSpec, Values,
+    Config, ConfigError, EmbeddingSource, Layout, ModelEntry, ModelName, OutputSlice, SliceSource, TokenId,
+    TokenizerSource, TokenizerSpec,
 };
 use crate::error::shown;
-use crate::number::meant;
 
 impl Config {
     /// Checks every value: names and lists that are there, ranges of layers, numbers that are finite and of a sane size,
@@ -117,100 +120,6 @@ impl ModelName {
     }
 }
 
-impl Values {
-    fn validate(&self) -> Result<(), ConfigError> {
-        let mut names = BTreeSet::new();
-        for (key, setting) in &self.0 {
-            text("a parameter's name", &key.name, key.line, "its name, for example weight")?;
-            if !names.insert(&key.name) {
-                return Err(ConfigError::Duplicate { name: shown(&key.name), line: key.line });
-            }
-            setting.validate(key)?;
-        }
-        Ok(())
-    }
-}
-
-impl Setting {
-    /// The number that a text in quotes is.
-    pub(super) fn number(text: &str) -> Option<f64> {
-        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let is_plain = digits.starts_with(|letter: char| letter.is_ascii_digit() || letter == '.');
-        let is_octal =
-            digits.starts_with('0') && digits[1..].starts_with(|letter: char| letter.is_ascii_digit());
-        text.parse().ok().filter(|number: &f64| is_plain && !is_octal && number.is_finite())
-    }
-
-    fn validate(&self, key: &Key) -> Result<(), ConfigError> {
-        let name = || shown(&key.name);
-        match self {
-            Self::Flag(_) => Ok(()),
-            Self::Number(value) => number(name(), *value, key.line),
-            Self::Text(word) => {
-                text(&name(), word, key.line, "a number, a flag or a word")?;
-                match Self::number(word).or_else(|| meant(word)) {
-                    None => Ok(()),
-                    suggestion => Err(ConfigError::NotANumber {
-                        name: name(),
-                        value: shown(word),
-                        line: key.line,
-                        suggestion,
-                    }),
-                }
-            }
-            Self::Gradient(points) => {
-                some_at(name(), points, "at least one number", key.line)?;
-                points.iter().try_for_each(|&point| number(format!("a point of {}", name()), point, key.line))
-            }
-            Self::Conditional(conditions) => {
-                some_at(name(), conditions, "at least one {filter: …, value: …}", key.line)?;
-                for (at, condition) in conditions.iter().enumerate() {
-                    condition.validate(key)?;
-                    if let Some(by) =
-                        conditions[..at].iter().position(|earlier| earlier.takes_all_of(condition))
-                    {
-                        return Err(ConfigError::Unreachable {
-                            name: name(),
-                            line: key.line,
-                            entry: at + 1,
-                            by: by + 1,
-                            filter: conditions[by].filter.as_deref().map(shown),
-                        });
-                    }
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Condition {
-    fn validate(&self, key: &Key) -> Result<(), ConfigError> {
-        if let Some(filter) = &self.filter {
-            text(
-                &format!("a filter of {}", shown(&key.name)),
-                filter,
-                key.line,
-                "a piece of tensors' names, or *",
-            )?;
-        }
-        match self.value {
-            Setting::Conditional(_) => Err(ConfigError::Unsupported {
-                what: format!("a filter within a filter of {}", shown(&key.name)),
-                line: key.line,
-                advice: "list the filters one after the other",
-            }),
-            _ => self.value.validate(key),
-        }
-    }
-
-    /// Whether this fits every tensor that `later` fits.
-    fn takes_all_of(&self, later: &Self) -> bool {
-        self.catches_all()
-            || (!later.catches_all() && later.filter.as_deref().is_some_and(|filter| self.fits(filter)))
-    }
-}
-
 impl TokenizerSpec {
     fn validate(&self) -> Result<(), ConfigError> {
         if let TokenizerSource::Model(model) = &self.source {
@@ -269,32 +178,4 @@ fn distinct<'a>(models: impl Iterator<Item = &'a ModelName>) -> Result<(), Confi
         }
     }
     Ok(())
-}
-
-fn text(name: &str, value: &str, line: Option<u64>, what: &'static str) -> Result<(), ConfigError> {
-    if value.trim().is_empty() {
-        return Err(ConfigError::Empty { name: name.into(), what, line });
-    }
-    if value.chars().any(char::is_control) {
-        return Err(ConfigError::ControlCharacter { name: name.into(), line });
-    }
-    Ok(())
-}
-
-fn number(name: String, value: f64, line: Option<u64>) -> Result<(), ConfigError> {
-    if !value.is_finite() {
-        return Err(ConfigError::NotFinite { name, value, line });
-    }
-    if value.abs() > Config::MAX_MAGNITUDE {
-        return Err(ConfigError::TooLarge { name, value, line });
-    }
-    Ok(())
-}
-
-fn some<T>(name: &str, list: &[T], what: &'static str) -> Result<(), ConfigError> {
-    some_at(name.into(), list, what, None)
-}
-
-fn some_at<T>(name: String, list: &[T], what: &'static str, line: Option<u64>) -> Result<(), ConfigError> {
-    if list.is_empty() { Err(ConfigError::Empty { name, what, line }) } else { Ok(()) }
 }
