@@ -37,10 +37,14 @@ proptest! {
     }
 
     #[test]
-    fn the_threshold_is_a_sorts(values in prop::collection::vec(any::<f32>(), 1..400), density in 0.0..1.0, dialect in prop::sample::select(&DIALECTS)) {
+    fn the_threshold_is_a_sorts(
+        values in prop::collection::vec(any::<f32>(), 1..400), density in 0.0..1.0,
+        dialect in prop::sample::select(&DIALECTS),
+    ) {
         let values: Vec<f32> = values.into_iter().map(|x| if x.is_finite() { x } else { 0.5 }).collect();
         let n = values.len();
-        let case = Case::new("ties", &[n], &vec![0.0; n], &[values.clone()]).with("density", &[density]).dialect(dialect);
+        let case = Case::new("ties", &[n], &vec![0.0; n], std::slice::from_ref(&values))
+            .with("density", &[density]).dialect(dialect);
         let least = usize::from(dialect == Dialect::Mergekit && density > 0.0);
         let k = ((density * n as f64) as usize).max(least);
         let mut sorted: Vec<f32> = values.iter().map(|x| x.abs()).collect();
@@ -99,7 +103,9 @@ proptest! {
     }
 
     #[test]
-    fn twice_the_models_is_twice_the_merge(method in all(), (shape, models) in quarters(), dialect in prop::sample::select(&DIALECTS)) {
+    fn twice_the_models_is_twice_the_merge(
+        method in all(), (shape, models) in quarters(), dialect in prop::sample::select(&DIALECTS),
+    ) {
         let n = shape.iter().product::<usize>();
         let run = |factor: f32| {
             let scaled: Vec<Vec<f32>> = models.iter().map(|x| x.iter().map(|x| factor * x).collect()).collect();
@@ -116,7 +122,8 @@ proptest! {
     ) {
         let base = vec![0.25; shape.iter().product()];
         let run = |models: &[Vec<f32>]| {
-            Case::new(method, &shape, &base, models).with("density", &[0.5]).with("normalize", &[0.0]).dialect(dialect).merge()
+            Case::new(method, &shape, &base, models)
+                .with("density", &[0.5]).with("normalize", &[0.0]).dialect(dialect).merge()
         };
         let before = run(&models);
         models.rotate_left(turn);
@@ -124,7 +131,9 @@ proptest! {
     }
 
     #[test]
-    fn ties_of_one_model_alone_is_that_model((shape, models) in quarters(), dialect in prop::sample::select(&DIALECTS), density in 0.3..1.0) {
+    fn ties_of_one_model_alone_is_that_model(
+        (shape, models) in quarters(), dialect in prop::sample::select(&DIALECTS), density in 0.3..1.0,
+    ) {
         let run = |copies: usize| {
             let models = vec![models[1].clone(); copies];
             Case::new("ties", &shape, &models[0], &models).with("density", &[density]).dialect(dialect).merge()
@@ -135,7 +144,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_left_of_nothing(method in prop::sample::select([&RANDOM[..], &["ties", "breadcrumbs"]].concat()), (shape, models) in quarters(), dialect in prop::sample::select(&DIALECTS)) {
+    fn nothing_is_left_of_nothing(
+        method in prop::sample::select([&RANDOM[..], &["ties", "breadcrumbs"]].concat()),
+        (shape, models) in quarters(), dialect in prop::sample::select(&DIALECTS),
+    ) {
         let case = Case::new(method, &shape, &models[0], &models[1..]).with("density", &[0.0]).dialect(dialect);
         prop_assert_eq!(case.merge(), models[0].clone());
     }
@@ -159,7 +171,7 @@ fn rescaling_keeps_the_norm() {
     let n = 5000;
     for method in ["ties", "breadcrumbs", "dare_linear", "della_linear"] {
         let x = noise(3, n);
-        let merged = Case::new(method, &[50, 100], &vec![0.0; n], &[x.clone()])
+        let merged = Case::new(method, &[50, 100], &vec![0.0; n], std::slice::from_ref(&x))
             .with("density", &[0.4])
             .with("rescale", &[1.0])
             .merge();

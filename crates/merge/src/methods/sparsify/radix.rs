@@ -13,7 +13,7 @@ const SMALL: &[u32] = &[11, 10, 10];
 const SMALL_ELEMENTS: usize = 1 << 18;
 
 /// Elements that are looked at together for one of the bucket.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 
 /// Ranks, ascending from 0, that are wanted of so many elements. One that is not less than their number has no value.
 type Wanted = Box<dyn Fn(u64) -> Vec<u64> + Send + Sync>;
@@ -26,7 +26,7 @@ struct Prefix {
 }
 
 /// Selects values by rank.
-pub(super) struct Radix {
+pub(in crate::methods) struct Radix {
     wanted: Wanted,
     digits: &'static [u32],
     round: usize,
@@ -36,20 +36,25 @@ pub(super) struct Radix {
 
 impl Radix {
     /// Of about so many elements, those of the wanted ranks.
-    pub(super) fn new(elements: usize, wanted: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static) -> Self {
+    pub(in crate::methods) fn new(elements: usize, wanted: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static) -> Self {
         let digits = if elements > SMALL_ELEMENTS { LARGE } else { SMALL };
         Self { wanted: Box::new(wanted), digits, round: 0, found: Vec::new() }
     }
 
     /// Counts of the next round; 0 after the last.
-    pub(super) fn counts(&self) -> usize {
+    pub(in crate::methods) fn counts(&self) -> usize {
         let Some(&digit) = self.digits.get(self.round) else { return 0 };
         let tables = if self.round == 0 { 1 } else { self.found.len() };
         tables << digit
     }
 
+    /// How many rounds there are.
+    pub(in crate::methods) fn rounds(&self) -> usize {
+        self.digits.len()
+    }
+
     /// Counts a block of δ.
-    pub(super) fn look(&self, delta: &[f32], counts: &mut [u64]) {
+    pub(in crate::methods) fn look(&self, delta: &[f32], counts: &mut [u64]) {
         let Some(&digit) = self.digits.get(self.round) else { return };
         if self.round == 0 {
             return match digit {
@@ -66,7 +71,7 @@ impl Radix {
     }
 
     /// Takes a round's counts.
-    pub(super) fn learn(&mut self, counts: &[u64]) {
+    pub(in crate::methods) fn learn(&mut self, counts: &[u64]) {
         let Some(&digit) = self.digits.get(self.round) else { return };
         if self.round == 0 {
             let ranks = (self.wanted)(counts.iter().sum());
@@ -81,7 +86,7 @@ impl Radix {
     }
 
     /// The bits of the values found, in the order of ranks; for a rank beyond all elements `u32::MAX`, beyond all values too.
-    pub(super) fn values(&self) -> impl Iterator<Item = u32> {
+    pub(in crate::methods) fn values(&self) -> impl Iterator<Item = u32> {
         self.found.iter().map(|prefix| prefix.map_or(u32::MAX, |prefix| prefix.bits))
     }
 
@@ -101,19 +106,26 @@ fn count_all<const N: usize>(delta: &[f32], counts: &mut [u64]) {
 
 /// Counts the elements of one bucket by their next digit. They are few, so whole chunks are passed over.
 fn count_bucket(delta: &[f32], bucket: u32, digit: u32, shift: u32, counts: &mut [u64]) {
-    let of = |delta: f32| delta.abs().to_bits() >> (shift + digit);
-    let mut count = |delta: f32| {
-        if of(delta) == bucket {
-            counts[(delta.abs().to_bits() >> shift & ((1 << digit) - 1)) as usize] += 1;
+    // All bits are below 2³¹, and signed numbers are the ones that SSE2 and wasm's vectors compare at once.
+    let low = (bucket << (shift + digit)) as i32;
+    let high = low | ((1 << (shift + digit)) - 1);
+    let of = |delta: &f32| delta.abs().to_bits() as i32;
+    let is_in = |bits: i32| (bits >= low) & (bits <= high);
+    for chunk in delta.chunks(CHUNK) {
+        if !chunk.iter().fold(false, |any, delta| any | is_in(of(delta))) {
+            continue;
         }
-    };
-    let (chunks, rest) = delta.as_chunks::<CHUNK>();
-    for chunk in chunks {
-        if chunk.iter().fold(false, |any, delta| any | (of(*delta) == bucket)) {
-            chunk.iter().for_each(|delta| count(*delta));
+        // Gathered without a branch: in bf16 models many are in the bucket, and which is not to be foreseen.
+        let mut hits = [0; CHUNK];
+        let mut n = 0;
+        for bits in chunk.iter().map(of) {
+            hits[n % CHUNK] = bits.wrapping_sub(low) >> shift;
+            n += usize::from(is_in(bits));
+        }
+        for &hit in &hits[..n] {
+            counts[hit as usize] += 1;
         }
     }
-    rest.iter().for_each(|delta| count(*delta));
 }
 
 /// Which bucket holds a rank.
