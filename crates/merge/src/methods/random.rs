@@ -7,6 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
 
+/// Words that are taken from the stream together.
+const AT_ONCE: usize = 256;
+
 /// The random words of one tensor of one model.
 pub(super) struct Words {
     key: [u8; 32],
@@ -27,7 +30,13 @@ impl Words {
     pub(super) fn fill(&self, start: usize, words: &mut [u32]) {
         let mut stream = ChaCha8Rng::from_seed(self.key);
         stream.set_word_pos(start as u128);
-        words.fill_with(|| stream.next_u32());
+        let mut bytes = [0; 4 * AT_ONCE];
+        for words in words.chunks_mut(AT_ONCE) {
+            stream.fill_bytes(&mut bytes[..4 * words.len()]);
+            for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+                *word = u32::from_le_bytes(*bytes);
+            }
+        }
     }
 }
 
