@@ -8,7 +8,9 @@ use maec_checkpoint::Dtype;
 use maec_model::DeviceKind;
 use maec_train::{Schedule, TrainConfig};
 
-use crate::commands::{bench, delta, eval, forward, generate, merge, neurons, pack, train, verify, world};
+use crate::commands::{
+    bench, delta, eval, forward, generate, merge, neurons, pack, plan, train, verify, world,
+};
 use crate::input::CorpusArg;
 use crate::quickstart;
 
@@ -34,8 +36,10 @@ pub enum Command {
     Neurons(neurons::Args),
     /// Extract what training changed as a sparse delta.
     Delta(delta::Args),
-    /// Merge models by a recipe (Eq. 2–5, or the task vector).
+    /// Merge models by a recipe (Eq. 2–5, or the task vector), or as a mergekit file says.
     Merge(merge::Args),
+    /// What a merge will do, and everything in its way, from headers alone.
+    Plan(plan::Args),
     /// Evaluate models: problems answered, perplexity of held-out text, benchmarks.
     Eval(eval::Args),
     /// Let a model go on with a text.
@@ -60,6 +64,7 @@ impl Command {
             Self::Neurons(args) => neurons::run(&args),
             Self::Delta(args) => delta::run(&args),
             Self::Merge(args) => merge::run(&args),
+            Self::Plan(args) => plan::run(&args),
             Self::Eval(args) => eval::run(&args),
             Self::Generate(args) => generate::run(&args),
             Self::Forward(args) => forward::run(&args),

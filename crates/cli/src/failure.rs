@@ -24,6 +24,25 @@ const INTERRUPTED: u8 = 130;
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// Everything that stands in a merge's way.
+#[derive(Debug)]
+pub struct Problems(pub Vec<maec_merge::config::Problem>);
+
+impl std::error::Error for Problems {}
+
+impl std::fmt::Display for Problems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut problems = self.0.iter();
+        if let Some(first) = problems.next() {
+            write!(f, "{first}")?;
+        }
+        match problems.count() {
+            0 => Ok(()),
+            more => write!(f, " ({more} more; `maec plan` lists all)"),
+        }
+    }
+}
+
 /// An [`anyhow::Error`] that exits with the code for usage.
 pub fn usage(message: impl Into<String>) -> Error {
     Usage(message.into()).into()
@@ -102,6 +121,7 @@ fn is_usage(cause: &(dyn std::error::Error + 'static)) -> bool {
     let of_merge =
         |error: &MergeError| matches!(error, MergeError::Recipe(_) | MergeError::MatchesNothing { .. });
     cause.is::<Usage>()
+        || cause.is::<Problems>()
         || cause.is::<RecipeError>()
         || cause.is::<WorldError>()
         || cause.is::<DeviceError>()

@@ -10,7 +10,7 @@ mod failure;
 mod input;
 mod interrupt;
 mod lab;
-mod merged_folder;
+mod merged;
 mod models;
 mod output;
 mod pack;
@@ -18,6 +18,7 @@ mod progress;
 mod quickstart;
 mod remote;
 mod run_folder;
+mod size;
 mod table;
 mod training;
 

@@ -186,6 +186,19 @@ impl Models {
         }
     }
 
+    /// A folder that is no whole model, such as an adapter's.
+    pub fn folder(&mut self, name: &str) -> Result<PathBuf> {
+        match self.find(name)? {
+            Place::Folder(path) => Ok(path),
+            Place::File(_) | Place::Entry(..) => bail!("`{name}` is no folder; name an adapter's folder"),
+        }
+    }
+
+    /// A name that finds the same bytes again: a fetched revision is its commit.
+    pub fn pinned(&self, name: &str) -> String {
+        self.remote.get(name).map_or_else(|| name.to_owned(), |fetched| fetched.pinned.clone())
+    }
+
     /// Files and folders opened so far, none of which an output may overwrite.
     pub fn opened(&self) -> impl Iterator<Item = &Path> {
         self.opened.iter().chain(self.packs.keys()).map(PathBuf::as_path)

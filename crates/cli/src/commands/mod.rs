@@ -8,6 +8,7 @@ pub mod generate;
 pub mod merge;
 pub mod neurons;
 pub mod pack;
+pub mod plan;
 pub mod train;
 pub mod verify;
 pub mod world;

@@ -11,7 +11,7 @@ use maec_eval::{HeldOut, Problem};
 use maec_protocol::RecordedRow;
 use maec_world::Language;
 
-use crate::commands::merge::read_recipe;
+use crate::commands::merge::recipe::read as read_recipe;
 use crate::failure::usage;
 use crate::models::Models;
 use crate::pack::{self, Contents, Delta};

@@ -14,7 +14,7 @@ use crate::args::{DataArgs, FloatArg, LoopArgs};
 use crate::failure::usage;
 use crate::run_folder::{Begin, PROVENANCE_KEY, Provenance, RunFolder};
 use crate::training::{self, Data, Origin};
-use crate::{interrupt, merged_folder, output, progress, table};
+use crate::{interrupt, merged, output, progress, table};
 
 /// Arguments of `maec train`.
 #[derive(Debug, clap::Args)]
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
     for out in [Some(&args.out), args.key_neurons.as_ref()].into_iter().flatten() {
         output::spares(out, inputs.iter().copied())?;
     }
-    drop(AtomicFolder::create(&args.out, merged_folder::is_ours)?);
+    drop(AtomicFolder::create(&args.out, merged::is_ours)?);
     drop(args.key_neurons.as_deref().map(FileSink::create).transpose()?);
     let data = Data::read(&args.data, &origin)?;
     let model = data.complete(origin.config()?);

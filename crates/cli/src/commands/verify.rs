@@ -14,7 +14,7 @@ use maec_recipe::{MergeMethod, Parameters, Recipe, Select};
 use serde::Serialize;
 
 use crate::args::DeviceArg;
-use crate::commands::merge::Opened;
+use crate::commands::merge::recipe::Opened;
 use crate::evaluation::{self, TestSet};
 use crate::models::Models;
 use crate::{interrupt, output, progress, table};

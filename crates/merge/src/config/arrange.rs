@@ -109,6 +109,7 @@ impl Arranger<'_> {
     ) -> Slice<'c> {
         let mut seen = BTreeSet::new();
         let mut inputs = Vec::new();
+        let is_whole = list.iter().all(|(_, layers, _)| layers.is_none());
         for (name, layers, own) in list {
             let Some(model) = self.place_of(name) else { continue };
             if !seen.insert(model) {
@@ -123,7 +124,14 @@ impl Arranger<'_> {
         }
         let named = base.or(self.config.base_model.as_ref()).and_then(|name| self.place_of(name));
         let base = match (self.about.base, named) {
-            (Base::Unused, _) | (_, None) => None,
+            // As in mergekit, a base of whole models that is not listed is one more of them.
+            (Base::Unused, Some(named)) => {
+                if is_whole && !inputs.iter().any(|input| input.model == named) {
+                    inputs.insert(0, Input { model: named, layers: 0..self.layers(named), own: None });
+                }
+                None
+            }
+            (_, None) => None,
             (_, Some(named)) => {
                 let like = inputs.first().map_or(0..self.layers(named), |input| input.layers.clone());
                 let listed = inputs.iter().position(|input| input.model == named);

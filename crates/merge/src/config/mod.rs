@@ -14,14 +14,14 @@ use std::sync::Arc;
 
 use maec_checkpoint::{Dtype, TensorInfo, Weights, dtype};
 use maec_recipe::OutDtype;
-use maec_recipe::mergekit::{self, Config, ModelName, value};
+use maec_recipe::mergekit::{self, Config, ModelName, flag, value};
 
 pub use plan::ConfigPlan;
 pub use problem::Problem;
 pub use tokenizer::join_vocabularies;
 
 use crate::engine::{Copied, Job, Merged, Pool, ProgressFn, Source, TensorMerge, tiles, with_tile};
-use crate::methods::{Dialect, Method, Parameter, Settings, Totals, Unfit};
+use crate::methods::{Dialect, Kind, Method, Parameter, Settings, Totals, Unfit};
 use crate::progress::Meter;
 use crate::{MergeError, Stage};
 use arrange::{Arranged, Slice};
@@ -139,7 +139,13 @@ impl<'c> ConfigJob<'c> {
         let slice = &self.slices[tensor.slice];
         let own = slice.inputs.get(place).and_then(|input| input.own).filter(|_| parameter.per_model);
         let levels: Vec<_> = own.into_iter().chain(slice.shared.iter().copied()).collect();
-        value(&levels, parameter.name, &tensor.name, tensor.t).or(parameter.default)
+        let found = match parameter.kind {
+            Kind::Flag => {
+                flag(&levels, parameter.name, &tensor.name, tensor.t).map(|it| f64::from(u8::from(it)))
+            }
+            _ => value(&levels, parameter.name, &tensor.name, tensor.t),
+        };
+        found.or(parameter.default)
     }
 
     /// A tensor's parameters.

@@ -36,7 +36,8 @@ impl ConfigJob<'_> {
     /// The plan of this job, for an output in these files and so many threads.
     pub fn plan(&self, shards: &[Shard], threads: usize) -> ConfigPlan {
         let about = self.method().about();
-        let inputs = self.tensors.iter().map(|tensor| tensor.inputs.len() + usize::from(tensor.base.is_some()));
+        let inputs =
+            self.tensors.iter().map(|tensor| tensor.inputs.len() + usize::from(tensor.base.is_some()));
         let passes = 1 + self.rounds();
         ConfigPlan {
             method: about.name,

@@ -24,6 +24,8 @@ pub fn join_vocabularies(
     let Some(spec) = &config.tokenizer else { return Ok((models, None)) };
     let wrong = |reason: String| Box::new(Problem::Tokenizer { reason });
     let failed = |error: VocabularyError| wrong(error.to_string());
+    let without_tokenizer = Config { tokenizer: None, ..config.clone() };
+    let merged = without_tokenizer.models();
     let mut vocabularies = Vec::with_capacity(models.len());
     for (model, tokenizer) in models.iter().zip(tokenizers) {
         let text = tokenizer.as_ref().ok_or_else(|| {
@@ -31,8 +33,13 @@ pub fn join_vocabularies(
         })?;
         let vocabulary = Vocabulary::from_tokenizer_json(text)
             .map_err(|error| wrong(format!("`{}`: {error}", model.name)))?;
-        let rows = model.weights.info("model.embed_tokens.weight").ok().map(|info| info.shape[0]);
-        vocabularies.push(rows.map_or(vocabulary.clone(), |rows| vocabulary.with_rows(rows)));
+        // A model that lends only its tokenizer gives no embeddings.
+        let rows =
+            if merged.contains(&&model.name) { Vocabulary::rows_of(model.weights.as_ref()) } else { Some(0) };
+        vocabularies.push(match rows {
+            Some(rows) => vocabulary.with_rows(rows),
+            None => vocabulary,
+        });
     }
     let place = |name: &ModelName| {
         let found = models.iter().position(|model| model.name == *name);
@@ -64,13 +71,15 @@ pub fn join_vocabularies(
         names.iter().zip(&vocabularies).map(|(name, vocabulary)| Named { name, vocabulary }).collect();
     let base = config.base_model.as_ref().map(place).transpose()?;
     let pad_to_multiple_of = spec.pad_to_multiple_of.map(|multiple| multiple as usize);
-    let union = Arc::new(unite(&named, base, &Spec { source, tokens: rules, pad_to_multiple_of }).map_err(failed)?);
+    let union =
+        Arc::new(unite(&named, base, &Spec { source, tokens: rules, pad_to_multiple_of }).map_err(failed)?);
     if union.is_same() {
         return Ok((models, Some(union)));
     }
     let weights: Vec<_> = models.iter().map(|model| model.weights.clone()).collect();
     let view = |(own, model): (usize, Loaded)| {
-        let united = UnitedWeights::new(union.clone(), weights.clone(), own, Precision::F32).map_err(failed)?;
+        let united =
+            UnitedWeights::new(union.clone(), weights.clone(), own, Precision::F32).map_err(failed)?;
         Ok(Loaded { name: model.name, weights: Arc::new(united) })
     };
     let models = models.into_iter().enumerate().map(view).collect::<Result<_, Box<Problem>>>()?;

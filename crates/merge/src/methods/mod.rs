@@ -4,6 +4,7 @@
 //! [`METHODS`], its test. MAEC itself, whose choice of tensors needs the whole model at once, is [`maec`](crate::maec).
 
 mod apply;
+mod arcee_fusion;
 mod breadcrumbs;
 mod breadcrumbs_ties;
 mod consensus;
@@ -12,9 +13,19 @@ mod dare_ties;
 mod della;
 mod della_linear;
 mod delta_sum;
+mod gram;
+mod karcher;
 mod linear;
+mod model_stock;
+mod multislerp;
+mod nearswap;
+mod nuslerp;
 mod parameters;
+mod passthrough;
 mod random;
+mod sce;
+mod slerp;
+mod span;
 mod sparsify;
 mod task_arithmetic;
 mod ties;
@@ -25,13 +36,22 @@ pub use apply::apply;
 
 /// Every method, sorted by name.
 pub const METHODS: &[&dyn Method] = &[
+    &arcee_fusion::ArceeFusion,
     &breadcrumbs::Breadcrumbs,
     &breadcrumbs_ties::BreadcrumbsTies,
     &dare_linear::DareLinear,
     &dare_ties::DareTies,
     &della::Della,
     &della_linear::DellaLinear,
+    &karcher::Karcher,
     &linear::Linear,
+    &model_stock::ModelStock,
+    &multislerp::Multislerp,
+    &nearswap::Nearswap,
+    &nuslerp::Nuslerp,
+    &passthrough::Passthrough,
+    &sce::Sce,
+    &slerp::Slerp,
     &task_arithmetic::TaskArithmetic,
     &ties::Ties,
 ];
@@ -68,7 +88,7 @@ pub enum Base {
     Required,
     /// There may be one, which changes what is done.
     Optional,
-    /// It has no part in it: what is merged are the models listed.
+    /// It is one model among the others.
     Unused,
 }
 

@@ -1,0 +1,195 @@
+//! Merges by mergekit files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use maec_checkpoint::lora::Adapter;
+use maec_checkpoint::{DirFiles, fingerprint, model_hash};
+use maec_merge::config::{ConfigJob, ConfigPlan, Loaded, join_vocabularies};
+use maec_merge::vocabulary::Union;
+use maec_recipe::mergekit::{Config, ModelName};
+use serde::Serialize;
+
+use super::Args;
+use crate::failure::{Problems, usage};
+use crate::merged::{Input, Stamps, Target, card};
+use crate::models::{Model, Models};
+use crate::output::ReportFile;
+use crate::{input, output, progress, size, table};
+
+/// The account of a merge.
+#[derive(Debug, Serialize)]
+pub struct ConfigReport {
+    /// The configuration, revisions pinned, as mergekit reads it.
+    pub config: String,
+    /// What was read and written.
+    #[serde(flatten)]
+    pub plan: ConfigPlan,
+    /// The models.
+    pub inputs: Vec<Input>,
+    /// Where every token came from that not all models have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// Model hash of the output, 64 hex digits.
+    pub output_hash: String,
+    /// The programs that made it, with their versions.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// Merges by the configuration in `args`.
+pub fn run(args: &Args) -> Result<()> {
+    let mut config = read(&args.recipe)?;
+    let mut models = args.models();
+    let opened = Opened::open(&mut models, &config)?;
+    args.check_outputs(&models)?;
+    let report_file = args.report.as_deref().map(ReportFile::begin).transpose()?;
+    let stamps = Stamps::take(models.opened());
+    let pool = args.write.pool()?;
+    let mut job = ConfigJob::new(&config, &opened.loaded).map_err(Problems)?;
+    job.allow_nonfinite = args.allow_nonfinite;
+    let inputs = opened.inputs(&models, args.hash_inputs)?;
+    let known = serde_json::to_string(&inputs)? + &config.to_yaml();
+    let pinned = pinned(&config, &models);
+    let metadata = BTreeMap::from([
+        ("maec_merge".to_owned(), pinned.to_yaml()),
+        ("maec_inputs".to_owned(), serde_json::to_string(&inputs)?),
+        ("maec_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ]);
+    let target = Target::begin(&args.out, &opened.texts, metadata, &job, &args.write)?;
+    let plan = job.plan(target.shards(), pool.threads());
+    let (method, layers) = (job.method(), job.layers());
+    let bar = progress::bar("merging", 0);
+    let (mut written, output_hash) = target.run(&mut job, &known, &pool, &bar)?;
+    stamps.check()?;
+    if let Some((union, text)) = &opened.union {
+        written.set_text("tokenizer.json", union.tokenizer_json(text)?);
+    }
+    config = pinned;
+    let mut sizes = vec![("num_hidden_layers", layers)];
+    sizes.extend(opened.union.iter().map(|(union, _)| ("vocab_size", union.vocabulary.rows())));
+    written.finish(&config.to_yaml(), &card::of_config(&plan, method, &inputs, &output_hash), &sizes)?;
+    bar.finish_and_clear();
+    let tokens =
+        opened.union.iter().flat_map(|(union, _)| union.report.iter().map(|it| union.describe(it))).collect();
+    let versions = ["maec", "maec-merge"].map(|name| (name.to_owned(), env!("CARGO_PKG_VERSION").to_owned()));
+    let report = ConfigReport {
+        config: config.to_yaml(),
+        plan,
+        inputs,
+        tokens,
+        output_hash,
+        versions: BTreeMap::from(versions),
+    };
+    if let Some(file) = report_file {
+        file.finish(&report)?;
+    }
+    if args.json { output::print_json(&report) } else { output::print(said(&report, &args.out, &opened)) }
+}
+
+/// Reads a mergekit file.
+pub fn read(path: &Path) -> Result<Config> {
+    let config = Config::from_yaml(&input::text(path)?);
+    config.map_err(|error| usage(format!("{}: {error}", path.display())))
+}
+
+/// The configuration with the commits that were fetched in place of revisions.
+fn pinned(config: &Config, models: &Models) -> Config {
+    let mut config = config.clone();
+    config.rename(&mut |name| {
+        let pin = |model: &mut String, revision: &mut Option<String>| {
+            let known = revision.as_ref().map_or(model.clone(), |revision| format!("{model}@{revision}"));
+            let pinned = models.pinned(&known);
+            if pinned != known
+                && let Some((model_of, commit)) = pinned.rsplit_once('@')
+            {
+                (*model, *revision) = (model_of.to_owned(), Some(commit.to_owned()));
+            }
+        };
+        pin(&mut name.model, &mut name.revision);
+        if let Some(lora) = &mut name.lora {
+            pin(&mut lora.model, &mut lora.revision);
+        }
+    });
+    config
+}
+
+/// The models of a configuration, with adapters put in and vocabularies joined.
+pub struct Opened {
+    /// As the engine takes them.
+    pub loaded: Vec<Loaded>,
+    /// The text files that go along with the output.
+    pub texts: BTreeMap<String, String>,
+    /// The joined vocabulary, and the tokenizer that it extends.
+    pub union: Option<(Arc<Union>, String)>,
+}
+
+impl Opened {
+    /// Opens them, headers alone.
+    pub fn open(models: &mut Models, config: &Config) -> Result<Self> {
+        let mut loaded = Vec::new();
+        let mut tokenizers = Vec::new();
+        let mut texts = BTreeMap::new();
+        let first = config.base_model.as_ref().or(config.models().first().copied()).cloned();
+        for name in config.models() {
+            let model = open(models, name).with_context(|| name.to_string())?;
+            tokenizers.push(model.texts.get("tokenizer.json").cloned());
+            // The output's files are the base's, or the first model's that has any.
+            if Some(name) == first.as_ref() || texts.is_empty() {
+                texts = model.texts.clone();
+            }
+            loaded.push(Loaded { name: name.clone(), weights: model.weights });
+        }
+        let (loaded, union) =
+            join_vocabularies(config, loaded, &tokenizers).map_err(|problem| Problems(vec![*problem]))?;
+        let union = union.and_then(|union| Some((union.clone(), tokenizers[union.foundation].clone()?)));
+        Ok(Self { loaded, texts, union })
+    }
+
+    /// What they are known by.
+    fn inputs(&self, models: &Models, hash: bool) -> Result<Vec<Input>> {
+        let one = |loaded: &Loaded| {
+            let name = models.pinned(&loaded.name.to_string());
+            let (fingerprint, hash) = (
+                fingerprint(loaded.weights.as_ref())?,
+                hash.then(|| model_hash(loaded.weights.as_ref())).transpose()?,
+            );
+            Ok(Input { model: name, fingerprint, hash })
+        };
+        use rayon::prelude::*;
+        self.loaded.par_iter().map(one).collect()
+    }
+}
+
+/// One model, its adapter put in.
+fn open(models: &mut Models, name: &ModelName) -> Result<Model> {
+    let with = |model: &str, revision: &Option<String>| match revision {
+        Some(revision) => format!("{model}@{revision}"),
+        None => model.to_owned(),
+    };
+    let mut model = models.open(&with(&name.model, &name.revision))?;
+    if let Some(lora) = &name.lora {
+        let folder = models.folder(&with(&lora.model, &lora.revision))?;
+        let adapter = Adapter::open(&DirFiles::open(&folder)?)?;
+        model.weights = Arc::new(adapter.onto_f32(model.weights)?);
+    }
+    Ok(model)
+}
+
+fn said(report: &ConfigReport, out: &Path, opened: &Opened) -> String {
+    let plan = &report.plan;
+    let mut lines = vec![
+        ("method", format!("{}: {}", plan.method, plan.formula)),
+        (
+            "output",
+            format!("{}, {} in {} files", out.display(), size::shown(plan.bytes_written), plan.files.len()),
+        ),
+        ("parameters", table::count(plan.parameters)),
+        ("model hash", report.output_hash.clone()),
+    ];
+    if let Some((union, _)) = &opened.union {
+        lines.push(("vocabulary", union.summary()));
+    }
+    table::pairs(&lines)
+}

@@ -1,0 +1,272 @@
+//! Merged models on disk: one safetensors file, or a folder with the base's files, the weights, the recipe and a model card.
+
+pub mod card;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use indicatif::ProgressBar;
+use maec_checkpoint::{AtomicFolder, Dtype, ModelFolder, dtype, sha256_hex};
+use maec_merge::engine::{FilesOutput, Job, Pool, Shard, index, run, shards};
+use maec_merge::{Progress, Stage};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::failure::usage;
+use crate::interrupt;
+
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+/// The recipe's name in a merged folder.
+pub const RECIPE: &str = "recipe.yaml";
+const CARD: &str = "README.md";
+/// Metadata in which model folders of this project list their text files, so that no one else's is ever replaced.
+const FILES_KEY: &str = "maec_files";
+
+/// A model that went into a merge.
+#[derive(Debug, Clone, Serialize)]
+pub struct Input {
+    /// As the recipe names it, a revision pinned to its commit.
+    pub model: String,
+    /// Its fingerprint, 64 hex digits.
+    pub fingerprint: String,
+    /// Its model hash, 64 hex digits, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+}
+
+/// How an output is written.
+#[derive(Debug, clap::Args)]
+pub struct WriteArgs {
+    /// Most bytes of a file of weights: `5GB`, `500MiB`. Only folders have several files.
+    #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = crate::size::parse)]
+    pub shard_size: u64,
+    /// Go on with an output that a killed merge left unfinished; the same bytes come out.
+    #[arg(long)]
+    pub resume: bool,
+    /// Threads; one for each core by default, at most 16.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+}
+
+impl WriteArgs {
+    /// The threads.
+    pub fn pool(&self) -> Result<Pool> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+        Ok(Pool::new(if self.threads == 0 { cores } else { self.threads })?)
+    }
+}
+
+/// An output that is being written; dropped unfinished, it leaves nothing.
+pub struct Target<'a> {
+    out: &'a Path,
+    folder: AtomicFolder,
+    /// The texts of a folder; `None` for a single file.
+    texts: Option<BTreeMap<String, String>>,
+    shards: Vec<Shard>,
+    resume: bool,
+}
+
+/// Whether an output is one file rather than a folder.
+pub fn is_file(out: &Path) -> bool {
+    out.extension().is_some_and(|extension| extension == "safetensors")
+}
+
+impl<'a> Target<'a> {
+    /// Begins an output: a file where the name ends in `.safetensors`, else a folder with these texts, which must have a
+    /// `config.json`. `metadata` goes into the weights' headers.
+    pub fn begin(
+        out: &'a Path,
+        texts: &BTreeMap<String, String>,
+        metadata: BTreeMap<String, String>,
+        job: &dyn Job,
+        args: &WriteArgs,
+    ) -> Result<Self> {
+        let mut metadata = metadata;
+        let (folder, texts, limit) = if is_file(out) {
+            (AtomicFolder::resume_file(out)?, None, u64::MAX)
+        } else {
+            if !texts.contains_key("config.json") {
+                return Err(usage(
+                    "no model has a config.json to go with a merged folder; give --out a name that ends in .safetensors",
+                ));
+            }
+            let mut names: Vec<&str> = texts.keys().map(String::as_str).collect();
+            names.extend([CARD, RECIPE, INDEX]);
+            metadata.insert(FILES_KEY.into(), names.join(","));
+            (AtomicFolder::resume(out, is_ours)?, Some(texts.clone()), args.shard_size)
+        };
+        let shards = shards(job.outputs(), limit, &metadata)?;
+        let target = Self { out, folder, texts, shards, resume: args.resume };
+        target.check_space()?;
+        Ok(target)
+    }
+
+    /// The output's files.
+    pub fn shards(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// Refuses an output that the disk has no room for.
+    fn check_space(&self) -> Result<()> {
+        let needed: u64 = self.shards.iter().map(|shard| shard.bytes).sum();
+        let parent =
+            self.out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Where the system does not tell, the write itself will.
+        match fs4::available_space(parent) {
+            Ok(free) if free < needed && !self.resume => Err(anyhow!(
+                "`{}` needs {} and the disk has {} free; choose another disk or make room",
+                self.out.display(),
+                crate::size::shown(needed),
+                crate::size::shown(free)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Merges into the output, which stays invisible until it is finished. `inputs` tell this merge from others.
+    pub fn run(
+        self,
+        job: &mut dyn Job,
+        inputs: &str,
+        pool: &Pool,
+        bar: &ProgressBar,
+    ) -> Result<(Written, String)> {
+        let sizes = job.outputs().iter().map(|info| info.bytes() as u64).collect();
+        let headers: Vec<u8> = self.shards.iter().flat_map(|shard| shard.header.iter().copied()).collect();
+        let key =
+            format!("maec merge 1 {}", sha256_hex(format!("{inputs}\n{}", sha256_hex(&headers)).as_bytes()));
+        let mut output = FilesOutput::new(self.folder, self.out, &key, sizes, self.resume)?;
+        let hash = run(job, &self.shards, &mut output, pool, &mut |at| advance(bar, at))?;
+        let written = Written {
+            folder: output.into_folder()?,
+            texts: self.texts,
+            index: index(job.outputs(), &self.shards),
+            dtype: job.outputs().iter().map(|info| info.dtype).find(|&dtype| dtype::is_float(dtype)),
+        };
+        Ok((written, hash))
+    }
+}
+
+fn advance(
+    bar: &ProgressBar,
+    Progress { stage, tensor, done, total }: Progress<'_>,
+) -> std::ops::ControlFlow<()> {
+    bar.set_length(total);
+    bar.set_position(done);
+    bar.set_message(match stage {
+        Stage::Statistics => format!("statistics: {tensor}"),
+        Stage::Merge => tensor.to_owned(),
+    });
+    interrupt::flow()
+}
+
+/// Weights that are whole, in an output that is not visible yet.
+pub struct Written {
+    folder: AtomicFolder,
+    texts: Option<BTreeMap<String, String>>,
+    index: Option<String>,
+    dtype: Option<Dtype>,
+}
+
+impl Written {
+    /// Writes the other files and gives the output its name. `sizes` are put in `config.json` where they changed, by key.
+    pub fn finish(self, recipe: &str, card: &str, sizes: &[(&str, usize)]) -> Result<()> {
+        let Some(texts) = &self.texts else { return Ok(self.folder.finish_file(WEIGHTS)?) };
+        for (name, text) in texts {
+            if name == "config.json" {
+                self.folder.write(name, config(text, self.dtype, sizes)?.as_bytes())?;
+            } else {
+                self.folder.write(name, text.as_bytes())?;
+            }
+        }
+        self.folder.write(RECIPE, recipe.as_bytes())?;
+        self.folder.write(CARD, card.as_bytes())?;
+        if let Some(index) = &self.index {
+            self.folder.write(INDEX, index.as_bytes())?;
+        }
+        Ok(self.folder.finish()?)
+    }
+
+    /// Whether the output has texts.
+    pub fn is_folder(&self) -> bool {
+        self.texts.is_some()
+    }
+
+    /// Replaces one of the texts, such as the tokenizer.
+    pub fn set_text(&mut self, name: &str, text: String) {
+        if let Some(texts) = &mut self.texts {
+            texts.insert(name.into(), text);
+        }
+    }
+}
+
+/// Whether a folder holds nothing but what this project wrote there as a model.
+pub fn is_ours(path: &Path) -> bool {
+    let Ok(folder) = ModelFolder::open(path) else { return false };
+    let metadata = folder.metadata();
+    let Some(texts) = metadata.get(FILES_KEY) else { return false };
+    let is_shard =
+        |name: &str| name.starts_with("model-") && name.ends_with(".safetensors") && name.contains("-of-");
+    let known = |name: &str| name == WEIGHTS || is_shard(name) || texts.split(',').any(|text| text == name);
+    fs::read_dir(path).is_ok_and(|entries| {
+        entries
+            .into_iter()
+            .all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(known)))
+    })
+}
+
+/// A `config.json` with the merged tensors' dtype and sizes.
+fn config(text: &str, stored: Option<Dtype>, sizes: &[(&str, usize)]) -> Result<String> {
+    let mut config: Value = serde_json::from_str(text)?;
+    if let Some(stored) = stored.and_then(dtype::torch_name) {
+        // transformers 4 reads `torch_dtype`, 5 `dtype`.
+        for key in ["torch_dtype", "dtype"] {
+            if config.get(key).is_some() || key == "torch_dtype" {
+                config[key] = stored.into();
+            }
+        }
+    }
+    for (key, size) in sizes {
+        if config.get(key).is_some() {
+            config[key] = (*size).into();
+        }
+    }
+    Ok(format!("{config:#}\n"))
+}
+
+/// The sizes and times of change of files, so that one that changes while it is read is found out.
+pub struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
+
+type Stamp = (u64, Option<std::time::SystemTime>);
+
+impl Stamps {
+    /// Takes them of these files, and of the files in these folders.
+    pub fn take<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
+        let mut stamps = Vec::new();
+        for path in paths {
+            let inside = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+            let files = inside.chain(path.is_file().then(|| path.to_owned()));
+            stamps.extend(files.map(|file| (file.clone(), stamp(&file))));
+        }
+        Self(stamps)
+    }
+
+    /// Fails where a file has changed since.
+    pub fn check(&self) -> Result<()> {
+        match self.0.iter().find(|(file, before)| stamp(file) != *before) {
+            None => Ok(()),
+            Some((file, _)) => Err(anyhow!(
+                "`{}` changed while it was read; merge again when it is complete",
+                file.display()
+            )),
+        }
+    }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
+    Some((metadata.len(), metadata.modified().ok()))
+}
