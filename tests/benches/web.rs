@@ -12,7 +12,7 @@ use maec_tests::scenario::in_studio_with;
 use serde::Deserialize;
 use xtask::paths;
 
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Duration = Duration::from_secs(900);
 /// Tokens of the prompt, and tokens written after it.
 const PROMPT: usize = 128;
 const NEW: usize = 64;
