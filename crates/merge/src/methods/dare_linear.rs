@@ -26,8 +26,17 @@ impl Method for DareLinear {
         &ABOUT
     }
 
-    fn differs(&self, dialect: Dialect) -> bool {
-        dialect != Dialect::Mergekit
+    fn dialects(&self) -> &'static [(Dialect, &'static str)] {
+        &[
+            (
+                Dialect::Paper,
+                "divides what stays by the density instead of by the ratio of norms that came out",
+            ),
+            (
+                Dialect::Peft,
+                "divides what stays by the density instead of by the ratio of norms that came out",
+            ),
+        ]
     }
 
     fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit> {

@@ -28,8 +28,17 @@ impl Method for DareTies {
         &ABOUT
     }
 
-    fn differs(&self, dialect: Dialect) -> bool {
-        dialect != Dialect::Mergekit
+    fn dialects(&self) -> &'static [(Dialect, &'static str)] {
+        &[
+            (
+                Dialect::Paper,
+                "divides what stays by the density instead of by the ratio of norms that came out, and by how many models agree instead of by their weights",
+            ),
+            (
+                Dialect::Peft,
+                "divides what stays by the density instead of by the ratio of norms that came out, elects signs without the weights, and divides by how many models agree",
+            ),
+        ]
     }
 
     fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit> {

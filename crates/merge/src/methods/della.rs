@@ -30,8 +30,11 @@ impl Method for Della {
         &ABOUT
     }
 
-    fn differs(&self, dialect: Dialect) -> bool {
-        dialect == Dialect::Paper
+    fn dialects(&self) -> &'static [(Dialect, &'static str)] {
+        &[(
+            Dialect::Paper,
+            "divides each element that stays by its own probability instead of all by the ratio of norms that came out, and by how many models agree instead of by their weights",
+        )]
     }
 
     fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit> {

@@ -26,8 +26,11 @@ impl Method for DellaLinear {
         &ABOUT
     }
 
-    fn differs(&self, dialect: Dialect) -> bool {
-        dialect == Dialect::Paper
+    fn dialects(&self) -> &'static [(Dialect, &'static str)] {
+        &[(
+            Dialect::Paper,
+            "divides each element that stays by its own probability instead of all by the ratio of norms that came out",
+        )]
     }
 
     fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit> {

@@ -135,9 +135,14 @@ pub trait Method: Sync {
     /// Its name, formula and parameters.
     fn about(&self) -> &'static About;
 
+    /// The dialects that define it otherwise than mergekit does, and what each does, in one sentence without its subject.
+    fn dialects(&self) -> &'static [(Dialect, &'static str)] {
+        &[]
+    }
+
     /// Whether this dialect defines it otherwise than mergekit does.
-    fn differs(&self, _dialect: Dialect) -> bool {
-        false
+    fn differs(&self, dialect: Dialect) -> bool {
+        self.dialects().iter().any(|(differing, _)| *differing == dialect)
     }
 
     /// What has to be known of all tensors together before the first is merged, if anything: its

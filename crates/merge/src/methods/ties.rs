@@ -36,8 +36,17 @@ impl Method for Ties {
         &ABOUT
     }
 
-    fn differs(&self, dialect: Dialect) -> bool {
-        dialect != Dialect::Mergekit
+    fn dialects(&self) -> &'static [(Dialect, &'static str)] {
+        &[
+            (
+                Dialect::Paper,
+                "trims each model over the whole model at once instead of tensor by tensor, divides by how many models agree instead of by their weights, and gives elements whose sum is 0 the whole model's majority sign",
+            ),
+            (
+                Dialect::Peft,
+                "elects signs without the weights, and divides by how many models agree instead of by their weights",
+            ),
+        ]
     }
 
     fn whole(&self, settings: &Settings<'_>) -> Result<Option<Box<dyn Survey>>, Unfit> {

@@ -9,6 +9,7 @@ mod rescaled;
 
 pub(super) use band::{at_least, outliers, top};
 pub(super) use bernoulli::dare;
+pub(super) use radix::Radix;
 pub(super) use ranks::della;
 
 use super::{Settings, Unfit};

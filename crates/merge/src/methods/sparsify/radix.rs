@@ -36,7 +36,10 @@ pub(in crate::methods) struct Radix {
 
 impl Radix {
     /// Of about so many elements, those of the wanted ranks.
-    pub(in crate::methods) fn new(elements: usize, wanted: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static) -> Self {
+    pub(in crate::methods) fn new(
+        elements: usize,
+        wanted: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static,
+    ) -> Self {
         let digits = if elements > SMALL_ELEMENTS { LARGE } else { SMALL };
         Self { wanted: Box::new(wanted), digits, round: 0, found: Vec::new() }
     }
