@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, parity, peers, serve, setup, web};
+use xtask::{bench, check, merging, parity, peers, serve, setup, web};
 
 /// Set up, build, run, test and measure MAEC Studio.
 #[derive(Debug, Parser)]
@@ -70,6 +70,12 @@ enum Bench {
     Studio,
     /// A pack of SmolLM2-135M's shape, fetched, merged and asked in headless Chromium.
     Own,
+    /// Seconds of merging 4 × 362 million parameters, beside mergekit (installs it in the user's cache) and a bare copy.
+    Merge {
+        /// Leave mergekit out.
+        #[arg(long)]
+        alone: bool,
+    },
     /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
     Train,
     /// Tokens a second of a 135-million-parameter model beside transformers on the same cores (installs it likewise).
@@ -115,6 +121,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench { what: Bench::Size } => bench::size(),
         Command::Bench { what: Bench::Studio } => bench::studio().map(|()| true),
         Command::Bench { what: Bench::Own } => bench::own().map(|()| true),
+        Command::Bench { what: Bench::Merge { alone } } => merging::bench(!alone).map(|()| true),
         Command::Bench { what: Bench::Inference } => peers::inference().map(|()| true),
         Command::Bench { what: Bench::Web { shape } } => peers::web(&shape).map(|()| true),
         Command::Bench { what: Bench::Train } => peers::train().map(|()| true),

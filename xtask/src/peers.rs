@@ -186,7 +186,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-fn json(command: &mut Command) -> Result<Value> {
+pub(crate) fn json(command: &mut Command) -> Result<Value> {
     serde_json::from_slice(&run(command)?).context("the benchmark printed no JSON")
 }
 

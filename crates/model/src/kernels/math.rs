@@ -123,13 +123,18 @@ fn low_halves<S: Simd>(simd: S, words: S::u32s) -> S::u32s {
     simd.wrapping_dyn_shl_u32s(words, simd.splat_u32s(16))
 }
 
-/// The same where a vector's lanes can only be shifted alike: the compiler sees that they are.
+/// The same where a vector's lanes can only be shifted alike, said word for word: built for size, the compiler does not see it.
 #[cfg(target_arch = "wasm32")]
 #[inline(always)]
 fn low_halves<S: Simd>(_: S, mut words: S::u32s) -> S::u32s {
-    bytemuck::cast_slice_mut::<S::u32s, u32>(std::slice::from_mut(&mut words))
-        .iter_mut()
-        .for_each(|w| *w <<= 16);
+    use std::arch::wasm32::{u32x4, u32x4_extract_lane as lane, u32x4_shl};
+    let words_of = bytemuck::cast_slice_mut::<S::u32s, u32>(std::slice::from_mut(&mut words));
+    let (quads, rest) = words_of.as_chunks_mut::<4>();
+    for quad in quads {
+        let shifted = u32x4_shl(u32x4(quad[0], quad[1], quad[2], quad[3]), 16);
+        *quad = [lane::<0>(shifted), lane::<1>(shifted), lane::<2>(shifted), lane::<3>(shifted)];
+    }
+    rest.iter_mut().for_each(|word| *word <<= 16);
     words
 }
 
