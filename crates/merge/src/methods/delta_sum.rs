@@ -78,6 +78,10 @@ impl Survey for DeltaSum {
         (counts > 0).then_some(Sizes { sums: 0, counts })
     }
 
+    fn rounds(&self) -> usize {
+        self.sparsifiers.iter().flatten().map(|sparsifier| sparsifier.rounds()).max().unwrap_or(0)
+    }
+
     fn look(&self, tile: &Tile<'_>, totals: &mut Totals) {
         let Some(base) = tile.base else { return };
         let block = BLOCK.next_multiple_of(self.granule().max(1)).min(base.len()).max(1);

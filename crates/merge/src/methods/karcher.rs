@@ -51,7 +51,7 @@ impl Method for Karcher {
     fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit> {
         let steps = settings.number("max_iter").min(MOST_STEPS) as usize;
         let tol = settings.number("tol");
-        Ok(Span::new(settings, Inputs::Models, Along::Whole, move |gram, found| {
+        Ok(Span::kernel(settings, Inputs::Models, Along::Whole, move |gram, found| {
             mean(gram, steps, tol, found)
         }))
     }

@@ -41,7 +41,7 @@ impl Method for ModelStock {
     fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit> {
         let by_filter = settings.flag("filter_wise");
         let along = if by_filter { Along::dimension(settings.shape, false) } else { Along::Whole };
-        Ok(Span::new(settings, Inputs::Deltas, along, |gram, found| {
+        Ok(Span::kernel(settings, Inputs::Deltas, along, |gram, found| {
             let n = found.len();
             found.fill(ratio(gram, n) / n as f64);
         }))

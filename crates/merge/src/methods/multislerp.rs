@@ -59,7 +59,7 @@ impl Method for Multislerp {
         }
         let shortest = eps.max(SHORTEST * weights.iter().map(|weight| weight.abs()).sum::<f64>());
         let inputs = if settings.has_base { Inputs::Deltas } else { Inputs::Models };
-        Ok(Span::new(settings, inputs, Along::Whole, move |gram, found| {
+        Ok(Span::kernel(settings, inputs, Along::Whole, move |gram, found| {
             if let [one] = found {
                 *one = 1.0;
                 return;

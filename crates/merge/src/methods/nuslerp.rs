@@ -63,7 +63,7 @@ impl Method for Nuslerp {
             false => Along::dimension(settings.shape, settings.flag("nuslerp_row_wise")),
         };
         let inputs = if settings.has_base { Inputs::Deltas } else { Inputs::Models };
-        Ok(Span::new(settings, inputs, along, move |gram, found| {
+        Ok(Span::kernel(settings, inputs, along, move |gram, found| {
             let cosine = gram.cosine(0, 1, LEAST_NORM);
             let pair = if 1.0 - cosine * cosine <= PARALLEL { [1.0 - t, t] } else { arc(cosine, t) };
             found.copy_from_slice(&pair);

@@ -40,7 +40,7 @@ impl Method for Slerp {
 
     fn kernel(&self, settings: &Settings<'_>) -> Result<Box<dyn Kernel>, Unfit> {
         let t = settings.number("t");
-        Ok(Span::new(settings, Inputs::BaseAndModels, Along::Whole, move |gram, found| {
+        Ok(Span::kernel(settings, Inputs::BaseAndModels, Along::Whole, move |gram, found| {
             let cosine = cosine(gram);
             let pair = if cosine.abs() > PARALLEL { [1.0 - t, t] } else { arc(cosine, t) };
             found.copy_from_slice(&pair);

@@ -64,7 +64,7 @@ pub(super) struct Span {
 
 impl Span {
     /// A merge with the coefficients that a function finds.
-    pub(super) fn new(
+    pub(super) fn kernel(
         settings: &Settings<'_>,
         inputs: Inputs,
         along: Along,

@@ -82,6 +82,10 @@ impl Survey for WholeModel {
         self.sum.next().or_else(signs)
     }
 
+    fn rounds(&self) -> usize {
+        self.sum.rounds() + 1
+    }
+
     fn look(&self, tile: &Tile<'_>, totals: &mut Totals) {
         if self.sum.next().is_some() {
             return self.sum.look(tile, totals);

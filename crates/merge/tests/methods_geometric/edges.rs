@@ -1,6 +1,6 @@
 //! Tensors that are not as one expects: zeros, parallel, opposite, at right angles, empty, not finite.
 
-use maec_merge::methods::named;
+use maec_merge::methods::{self, Base, Dialect, Settings, Totals, named};
 
 use super::setup::{Case, METHODS, models, near, noise, wide};
 
@@ -14,7 +14,10 @@ fn zeros_stand_at_right_angles() {
     let half = std::f32::consts::FRAC_1_SQRT_2;
     let x = vec![3.0, -4.0, 0.0, 1.0];
     let expected: Vec<f32> = x.iter().map(|x| x * half).collect();
-    assert_merges(&Case::new("slerp", &[4], Some(&[0.0; 4]), &[x.clone()]).with("t", &[0.5]), &expected);
+    assert_merges(
+        &Case::new("slerp", &[4], Some(&[0.0; 4]), std::slice::from_ref(&x)).with("t", &[0.5]),
+        &expected,
+    );
     let pair = [x, vec![0.0; 4]];
     assert_merges(&Case::new("nuslerp", &[4], None, &pair).with("weight", &[1.0]), &expected);
 }
@@ -25,7 +28,8 @@ fn nearly_parallel_and_opposite_models_are_on_their_chord() {
     for (factor, t) in [(2.0, 0.25), (-1.0, 0.25), (-3.0, 0.5)] {
         let x: Vec<f32> = base.iter().map(|x| factor * x).collect();
         let expected: Vec<f32> = base.iter().map(|b| (1.0 - t) * b + t * factor * b).collect();
-        let slerp = Case::new("slerp", &[50], Some(&base), &[x.clone()]).with("t", &[f64::from(t)]);
+        let slerp =
+            Case::new("slerp", &[50], Some(&base), std::slice::from_ref(&x)).with("t", &[f64::from(t)]);
         assert_merges(&slerp, &expected);
         let weights = [f64::from(1.0 - t), f64::from(t)];
         let nuslerp = Case::new("nuslerp", &[50], None, &[base.clone(), x]).with("weight", &weights);
@@ -158,5 +162,45 @@ fn defaults_are_mergekits() {
         let about = named(method).expect("a method").about();
         let parameter = about.parameters.iter().find(|parameter| parameter.name == name);
         assert_eq!(parameter.expect("a parameter").default, Some(value), "{method}, {name}");
+    }
+}
+
+/// Of all methods: a plan counts them before anything is read.
+#[test]
+fn rounds_are_as_many_as_said() {
+    let sizes = [(0.0, 100), (1.0, 100), (0.0, 1 << 20)];
+    for (method, (rescale, elements)) in
+        methods::METHODS.iter().flat_map(|method| sizes.map(|size| (method, size)))
+    {
+        let about = method.about();
+        let lookup = |name: &str, _: usize| match name {
+            "rescale" => rescale,
+            // So that there is something to find out.
+            "density" | "select_topk" => 0.5,
+            _ => about
+                .parameters
+                .iter()
+                .find(|parameter| parameter.name == name)
+                .and_then(|parameter| parameter.default)
+                .unwrap_or(1.0),
+        };
+        let settings = Settings {
+            tensor: "model.norm.weight",
+            shape: &[elements],
+            has_base: about.base != Base::Unused,
+            models: about.models.0,
+            dialect: Dialect::Mergekit,
+            seed: 0,
+            whole: &[],
+            lookup: &lookup,
+        };
+        let mut kernel = method.kernel(&settings).expect("a kernel");
+        let said = kernel.rounds();
+        let mut rounds = 0;
+        while let Some(sizes) = kernel.next() {
+            kernel.learn(&Totals::new(sizes));
+            rounds += 1;
+        }
+        assert_eq!(rounds, said, "{}, {elements} elements, rescale {rescale}", about.name);
     }
 }

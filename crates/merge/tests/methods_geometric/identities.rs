@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::setup::{Case, METHODS, models, near, noise, norm, wide};
+use super::setup::{Case, Given, METHODS, models, near, noise, norm, wide};
 
-fn all() -> impl Strategy<Value = (&'static str, usize, bool, &'static [(&'static str, f64)])> {
+fn all() -> impl Strategy<Value = Given> {
     prop::sample::select(METHODS.to_vec())
 }
 
@@ -99,12 +99,12 @@ proptest! {
 
     #[test]
     fn rotated_models_have_a_rotated_merge(
-        (method, count, has_base, parameters) in all(), n in 4..40_usize, seed: u64, angle in 0.1..3.0_f64,
+        (method, count, has_base, parameters) in all(), n in 4..40_usize, seed: u64, slope in 0.1..3.0_f64,
     ) {
         // Those that look at elements depend on what they are.
         prop_assume!(!["nearswap", "arcee_fusion", "sce"].contains(&method));
         let (base, x) = (noise(seed, n), models(seed, count, n));
-        let (sin, cos) = angle.sin_cos();
+        let (sin, cos) = (slope / (1.0 + slope * slope).sqrt(), 1.0 / (1.0 + slope * slope).sqrt());
         let turn = |x: &[f32]| {
             let mut x = x.to_vec();
             for pair in x.chunks_exact_mut(2) {

@@ -1,4 +1,5 @@
 //! The methods by their formulas, slowly and in f64, on vectors that are written out.
+#![allow(clippy::disallowed_methods, reason = "compared within a tolerance")]
 
 fn zip(a: &[f64], b: &[f64], run: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| run(*a, *b)).collect()

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use maec_merge::methods::{Dialect, Settings, Unfit, apply, named};
 
-/// The methods, with how many models each is given here, whether with a base, and parameters that it must have.
-pub const METHODS: [(&str, usize, bool, &[(&str, f64)]); 12] = [
+/// A method's name, how many models it is given here, whether with a base, and some parameters.
+pub type Given = (&'static str, usize, bool, &'static [(&'static str, f64)]);
+
+/// The methods.
+pub const METHODS: [Given; 12] = [
     ("arcee_fusion", 1, true, &[]),
     ("karcher", 3, false, &[]),
     ("model_stock", 3, true, &[]),
@@ -114,8 +117,8 @@ pub fn near(case: &Case, found: &[f32], expected: &[f64], tolerance: f64) -> Res
     let inputs = case.models.iter().chain(&case.base).flatten().map(|x| f64::from(*x));
     let scale = inputs.chain(expected.iter().copied()).fold(0.0, |most: f64, x| x.abs().max(most));
     assert_eq!(found.len(), expected.len());
-    let off = |(x, y): (&f32, &f64)| !((f64::from(*x) - y).abs() <= tolerance * scale);
-    match found.iter().zip(expected).position(off) {
+    let is_near = |(x, y): (&f32, &f64)| (f64::from(*x) - y).abs() <= tolerance * scale;
+    match found.iter().zip(expected).position(|pair| !is_near(pair)) {
         None => Ok(()),
         Some(at) => {
             Err(format!("{case:?}: element {at}: {} is not {}, scale {scale}", found[at], expected[at]))

@@ -48,6 +48,10 @@ fn share(share: f64, n: u64) -> u64 {
 }
 
 impl Sparsify for Band {
+    fn rounds(&self) -> usize {
+        self.radix.as_ref().map_or(0, Radix::rounds)
+    }
+
     fn counts(&self) -> usize {
         self.radix.as_ref().map_or(0, Radix::counts)
     }

@@ -23,6 +23,11 @@ pub(super) trait Sparsify: Send + Sync {
         1
     }
 
+    /// How many rounds its survey has.
+    fn rounds(&self) -> usize {
+        0
+    }
+
     /// How many counts the next round of its survey takes; 0 when all is known.
     fn counts(&self) -> usize {
         0

@@ -24,6 +24,10 @@ impl<S: Sparsify> Sparsify for Rescaled<S> {
         self.inner.granule()
     }
 
+    fn rounds(&self) -> usize {
+        self.inner.rounds() + 1
+    }
+
     fn counts(&self) -> usize {
         match self.inner.counts() {
             0 if self.scale.is_none() => 2 * COUNTS,
