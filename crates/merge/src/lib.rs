@@ -20,6 +20,7 @@ pub mod engine;
 mod error;
 mod execute;
 mod inputs;
+pub mod inspect;
 pub mod lora;
 pub mod maec;
 mod maec_job;

@@ -34,7 +34,7 @@ pub(super) fn count<'a>(names: impl IntoIterator<Item = &'a str>) -> usize {
 }
 
 /// The first part of the name that is a number, after a part that names layers.
-fn number(name: &str) -> Option<(std::ops::Range<usize>, usize)> {
+pub(crate) fn number(name: &str) -> Option<(std::ops::Range<usize>, usize)> {
     let mut start = 0;
     let mut before = "";
     for part in name.split('.') {

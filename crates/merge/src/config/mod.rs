@@ -5,7 +5,7 @@
 
 mod arrange;
 mod check;
-mod layers;
+pub(crate) mod layers;
 mod plan;
 mod problem;
 mod tokenizer;

@@ -35,7 +35,7 @@ use crate::{MergeError, Progress, Stage};
 pub const TILE: usize = 64 * 1024;
 
 /// Tiles of a wave for every thread.
-const TILES_PER_THREAD: usize = 8;
+pub(crate) const TILES_PER_THREAD: usize = 8;
 
 /// What is to be merged.
 pub trait Job: Sync {
@@ -109,7 +109,7 @@ pub fn memory_bytes(threads: usize, inputs: usize) -> u64 {
 }
 
 /// A tensor's rounds of statistics.
-fn survey(tensor: &mut dyn TensorMerge, elements: usize, pool: &Pool) -> Result<(), MergeError> {
+pub(crate) fn survey(tensor: &mut dyn TensorMerge, elements: usize, pool: &Pool) -> Result<(), MergeError> {
     while let Some(sizes) = tensor.next() {
         let of = &*tensor;
         let totals =
