@@ -1,6 +1,6 @@
 //! The hand-written kernels against the same operations composed of burn's own: results and gradients.
 
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, FloatDType, Tensor, TensorData};
 use maec_model::kernels::{self, Angles, Attending, IGNORE, Shape, composed};
 use maec_model::{Activation, Batch, Segment, frequencies};
 
@@ -50,10 +50,13 @@ fn linear_matches() {
 
 #[test]
 fn linear_without_gradients_matches() {
-    for tokens in [1, 2, 4, 5] {
-        let (x, w) = (random([tokens, 300]).without_autodiff(), random([200, 300]).without_autodiff());
+    for (tokens, out, width) in [(1, 200, 300), (4, 200, 300), (5, 200, 300), (8, 48, 16), (21, 49, 7)] {
+        let (x, w) = (random([tokens, width]).without_autodiff(), random([out, width]).without_autodiff());
         let reference = composed::linear(x.clone(), w.clone());
-        assert_close("value", &values(kernels::linear(x, w)), &values(reference));
+        assert_close("value", &values(kernels::linear(x.clone(), w.clone())), &values(reference));
+        let narrow = w.cast(FloatDType::BF16);
+        let reference = composed::linear(x.clone(), narrow.clone().cast(FloatDType::F32));
+        assert_close("bf16", &values(kernels::linear(x, narrow)), &values(reference));
     }
 }
 
@@ -115,6 +118,42 @@ fn ragged_grouped_attention_matches() {
             |[q, k, v]| kernels::attention(q, k, v, &shape, &attending),
             |[q, k, v]| composed::attention(q, k, v, &shape, &attending),
         );
+    }
+}
+
+#[test]
+fn attention_without_gradients_matches() {
+    // Lengths about the tiles' edges; padding; a prompt's second part behind a cache; one token behind it.
+    let segment = |queries, keys, offset, hidden| Segment { queries, keys, offset, hidden };
+    let segments = [
+        segment(0..33, 0..33, 0, 33..33),
+        segment(33..34, 33..34, 0, 1..1),
+        segment(34..57, 34..57, 0, 14..23),
+        segment(57..73, 57..90, 17, 9..12),
+        segment(73..74, 90..131, 40, 0..0),
+    ];
+    let attending = Attending::new(&segments, [None], &device());
+    for (head_dim, group) in [(8, 1), (20, 3), (16, 4)] {
+        let [q, k, v] = [(74, 2 * group), (131, 2), (131, 2)]
+            .map(|(rows, heads)| random([rows, heads * head_dim]).without_autodiff());
+        for (softcap, window) in [(None, None), (Some(2.0), None), (None, Some(24)), (Some(2.0), Some(5))] {
+            let shape = Shape { softcap, window, ..Shape::plain(head_dim) };
+            let ours = kernels::attention(q.clone(), k.clone(), v.clone(), &shape, &attending);
+            let reference = composed::attention(q.clone(), k.clone(), v.clone(), &shape, &attending);
+            // Rows of padding that see nothing in their window may hold anything.
+            let seen: Vec<bool> = segments
+                .iter()
+                .flat_map(|s| {
+                    (0..s.queries.len()).map(move |i| (0..s.keys.len()).any(|j| s.sees(i, j, window)))
+                })
+                .collect();
+            let kept = |x: Tensor<2>| -> Vec<f32> {
+                let rows = values(x);
+                let rows = rows.chunks(2 * group * head_dim).zip(&seen);
+                rows.filter(|(_, seen)| **seen).flat_map(|(row, _)| row.to_vec()).collect()
+            };
+            assert_close("value", &kept(ours), &kept(reference));
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use pulp::Simd;
 use super::flex::{FlexOp, FlexTensor, apply, contiguous, is_flex, matrix_dims, pairs, tensor, values};
 use super::math::{dot, dot_pairs};
 use super::parallel::{self, Chunks, Work};
+use super::product::{Left, Right};
+use super::tile::TILED;
 
 /// Up to so many tokens the weights' bytes are the cost, and a dot product a row reads them once, in order.
 const FEW: usize = 4;
@@ -80,13 +82,22 @@ impl FlexOp<2> for Linear {
     fn infer(&self, [x, weight]: [FlexTensor; 2]) -> FlexTensor {
         let [tokens, width] = matrix_dims(&x);
         let narrow = weight.dtype() == DType::BF16;
-        if tokens > FEW || (narrow && width % 2 == 1) {
-            // Widening is a small part of a matrix product, and every bf16 is an f32.
+        let many = tokens > FEW;
+        if (many && !TILED) || (narrow && width % 2 == 1) {
+            // Every bf16 is an f32.
             let weight = if narrow { Flex::float_cast(weight, FloatDType::F32) } else { weight };
             return Flex::float_matmul(x, Flex::float_transpose(weight));
         }
         let (x, weight) = (contiguous(x), contiguous(weight));
         let (out, x) = (matrix_dims(&weight)[0], values(&x));
+        if many {
+            let left = Left::new(x, width);
+            let y = match narrow {
+                true => left.times(Right::Pairs(&pairs(&weight)), out),
+                false => left.times(Right::Full(values(&weight)), out),
+            };
+            return tensor(y, [tokens, out]);
+        }
         if !narrow {
             return by_output(tokens, out, width, &Full { x, weight: values(&weight), width });
         }

@@ -13,8 +13,10 @@ mod gated;
 mod linear;
 mod math;
 mod parallel;
+mod product;
 mod rms_norm;
 mod rope;
+mod tile;
 
 pub(crate) use attention::cached;
 pub use attention::{Attending, Shape, attention};

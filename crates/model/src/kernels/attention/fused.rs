@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use pulp::Simd;
 
-use super::Shape;
+use super::{Shape, tiled};
 use crate::kernels::flex::{FlexOp, FlexTensor, contiguous, matrix_dims, tensor, values};
 use crate::kernels::math::{add_scaled, add_scaled4, dot, dot4, softmax, tanh};
 use crate::kernels::parallel::{self, Work};
+use crate::kernels::tile::TILED;
 use crate::layout::Segment;
 
 /// Query rows of one task of inference.
@@ -29,10 +30,10 @@ pub(super) struct Saved {
 
 /// Keys and values, `[key rows, width]` each.
 #[derive(Clone, Copy)]
-struct KeysValues<'a> {
-    k: &'a [f32],
-    v: &'a [f32],
-    width: usize,
+pub(super) struct KeysValues<'a> {
+    pub k: &'a [f32],
+    pub v: &'a [f32],
+    pub width: usize,
 }
 
 impl Shape {
@@ -207,6 +208,9 @@ pub(crate) fn cached(
     let qs = values(&q);
     let kv = KeysValues { k, v, width: kv_width };
     let group = width / kv_width;
+    if TILED && segments.iter().any(|s| s.queries.len() * group >= tiled::MANY) {
+        return tensor(tiled::attend(shape, segments, qs, width, kv), [rows, width]);
+    }
     let mut out = vec![0.0; rows * width];
     let blocks: Vec<(&Segment, Range<usize>)> = segments
         .iter()

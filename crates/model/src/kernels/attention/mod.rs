@@ -2,6 +2,7 @@
 
 mod composed;
 mod fused;
+mod tiled;
 
 use std::sync::Arc;
 
