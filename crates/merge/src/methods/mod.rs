@@ -1,6 +1,6 @@
 //! The merge methods that work tensor by tensor, each in one file with its formula, its parameters and their defaults.
 //!
-//! δᵢ = xᵢ − base, wᵢ are weights, arithmetic is f32 in a fixed order. To add a method: its file beside the others, its line in
+//! δᵢ = xᵢ − base, wᵢ are weights, arithmetic is f32 or f64 in a fixed order. To add a method: its file beside the others, its line in
 //! [`METHODS`], its test. MAEC itself, whose choice of tensors needs the whole model at once, is [`maec`](crate::maec).
 
 mod apply;

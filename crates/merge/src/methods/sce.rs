@@ -8,7 +8,7 @@
 use super::parameters::INT8_MASK;
 use super::sparsify::Radix;
 use super::{
-    ANY, About, Base, Kernel, Kind, Method, Parameter, Settings, Sizes, Survey, Tile, Totals, Unfit,
+    ANY, About, Base, Kernel, Kind, Method, Parameter, Settings, Sizes, Survey, Tile, Totals, Unfit, gram,
 };
 
 /// `sce`.
@@ -141,7 +141,7 @@ impl Survey for Erased {
 
     fn look(&self, tile: &Tile<'_>, totals: &mut Totals) {
         let selecting = self.select.as_ref().filter(|select| select.counts() > 0);
-        let mut differing = Vec::new();
+        let (mut differing, mut wide) = (Vec::new(), Vec::new());
         self.blocks(tile, |_, mut block| {
             if let Some(select) = selecting {
                 differing.clear();
@@ -149,11 +149,11 @@ impl Survey for Erased {
                 return select.look(&differing, &mut totals.counts);
             }
             self.mask(&mut block);
-            for (sum, deltas) in totals.sums.iter_mut().zip(block.deltas.chunks_exact(block.variances.len()))
-            {
-                for delta in deltas {
-                    *sum += f64::from(*delta) * f64::from(*delta);
-                }
+            let n = block.variances.len();
+            for (sum, deltas) in totals.sums.chunks_exact_mut(1).zip(block.deltas.chunks_exact(n)) {
+                wide.clear();
+                wide.extend(deltas.iter().copied().map(f64::from));
+                gram::add(&wide, n, sum);
             }
         });
     }
@@ -190,7 +190,9 @@ impl Kernel for Erased {
                 for (((out, divisor), delta), sign) in
                     out.iter_mut().zip(&mut divisors).zip(deltas).zip(&signs)
                 {
-                    let agreeing = if delta * sign > 0.0 { *weight } else { 0.0 };
+                    // A mask instead of a branch, which would be predicted wrong half of the time.
+                    let agrees = u32::from(delta * sign > 0.0).wrapping_neg();
+                    let agreeing = f32::from_bits(weight.to_bits() & agrees);
                     *out += agreeing * delta;
                     *divisor += agreeing;
                 }
