@@ -37,7 +37,10 @@ pub struct Generator<'a> {
     width: usize,
     steps: usize,
     outputs: Vec<Generated>,
+    /// After the prompts, or after the tokens before [`waiting`](Self::waiting).
     logits: Tensor<2>,
+    /// The newest tokens, run through the model when a next one is asked for: the caller hears of them first.
+    waiting: Option<Vec<Option<u32>>>,
 }
 
 impl<'a> Generator<'a> {
@@ -73,6 +76,7 @@ impl<'a> Generator<'a> {
             steps: 0,
             outputs: vec![output; prompts.len()],
             logits,
+            waiting: None,
         }
     }
 
@@ -84,6 +88,9 @@ impl<'a> Generator<'a> {
     pub async fn step(&mut self) -> Result<Option<Vec<Option<u32>>>, String> {
         if self.finished() {
             return Ok(None);
+        }
+        if let Some(tokens) = self.waiting.take() {
+            self.advance(&tokens);
         }
         let data = self.logits.clone().into_data_async().await.map_err(|e| e.to_string())?;
         let logits = data.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
@@ -107,9 +114,7 @@ impl<'a> Generator<'a> {
             }
         }
         self.steps += 1;
-        if !self.finished() {
-            self.advance(&next);
-        }
+        self.waiting = Some(next.clone());
         Ok(Some(next))
     }
 
