@@ -2,7 +2,7 @@
 //!
 //! The results are the same bytes on every host, NaN included: a NaN is written as its dtype's one canonical NaN.
 
-use half::{bf16, f16};
+use half::f16;
 
 use crate::{Dtype, Error, dtype};
 
@@ -87,8 +87,8 @@ pub fn first_non_finite(dtype: Dtype, bytes: &[u8]) -> Option<usize> {
     match dtype {
         Dtype::F64 => position(bytes, |b: [u8; 8]| !f64::from_le_bytes(b).is_finite()),
         Dtype::F32 => position(bytes, |b: [u8; 4]| !f32::from_le_bytes(b).is_finite()),
-        Dtype::F16 => position(bytes, |b: [u8; 2]| !f16::from_le_bytes(b).is_finite()),
-        Dtype::BF16 => position(bytes, |b: [u8; 2]| !bf16::from_le_bytes(b).is_finite()),
+        Dtype::F16 => position(bytes, |b: [u8; 2]| u16::from_le_bytes(b) & 0x7c00 == 0x7c00),
+        Dtype::BF16 => position(bytes, |b: [u8; 2]| u16::from_le_bytes(b) & 0x7f80 == 0x7f80),
         _ => None,
     }
 }
@@ -161,5 +161,12 @@ fn append<const N: usize, T: Copy>(values: &[T], out: &mut Vec<u8>, encode: impl
 }
 
 fn position<const N: usize>(bytes: &[u8], test: impl Fn([u8; N]) -> bool) -> Option<usize> {
-    bytes.as_chunks::<N>().0.iter().position(|&element| test(element))
+    let elements = bytes.as_chunks::<N>().0;
+    // Without an early exit a block is tested in vectors; only one that has such an element is searched.
+    for (block, part) in elements.chunks(4096).enumerate() {
+        if part.iter().fold(false, |found, &element| found | test(element)) {
+            return part.iter().position(|&element| test(element)).map(|index| block * 4096 + index);
+        }
+    }
+    None
 }
