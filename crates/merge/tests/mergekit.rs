@@ -1,6 +1,7 @@
 //! Every merge that mergekit 0.1.5 made for `tests/goldens/mergekit`, made again by the streaming engine and compared value by
 //! value.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::print_stdout, reason = "--nocapture shows how far the values are apart")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use maec_checkpoint::lora::Adapter;
 use maec_checkpoint::{DirFiles, FileSource, ModelFolder, SafetensorsReader, Weights};
-use maec_merge::config::{ConfigJob, Loaded, Problem, join_vocabularies};
+use maec_merge::config::{ConfigJob, Joined, Loaded, Problem, join_vocabularies};
 use maec_merge::engine::{Job, MemoryOutput, Pool, run, shards};
 use maec_recipe::mergekit::Config;
 use serde::Deserialize;
@@ -62,8 +63,9 @@ fn load(config: &Config) -> (Vec<Loaded>, Vec<Option<String>>) {
 
 fn merge(config: &Config) -> Result<impl Weights, Vec<Problem>> {
     let (loaded, tokenizers) = load(config);
-    let (loaded, _) = join_vocabularies(config, loaded, &tokenizers).map_err(|problem| vec![*problem])?;
-    let mut job = ConfigJob::new(config, &loaded)?;
+    let Joined { models, .. } =
+        join_vocabularies(config, loaded, &tokenizers).map_err(|problem| vec![*problem])?;
+    let mut job = ConfigJob::new(config, &models)?;
     let shards = shards(job.outputs(), u64::MAX, &BTreeMap::new()).expect("a file");
     let mut output = MemoryOutput::default();
     let go_on = &mut |_: maec_merge::Progress<'_>| ControlFlow::Continue(());

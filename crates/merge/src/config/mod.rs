@@ -18,7 +18,7 @@ use maec_recipe::mergekit::{self, Config, ModelName, flag, value};
 
 pub use plan::ConfigPlan;
 pub use problem::Problem;
-pub use tokenizer::join_vocabularies;
+pub use tokenizer::{Joined, join_vocabularies};
 
 use crate::engine::{Copied, Job, Merged, Pool, ProgressFn, Source, TensorMerge, tiles, with_tile};
 use crate::methods::{Dialect, Kind, Method, Parameter, Settings, Totals, Unfit};

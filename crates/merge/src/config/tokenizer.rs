@@ -10,8 +10,15 @@ use crate::vocabulary::{
     VocabularyError, unite,
 };
 
+/// Models with one vocabulary.
+pub struct Joined {
+    /// The models, their embeddings of one shape.
+    pub models: Vec<Loaded>,
+    /// The vocabulary, if the configuration asks for one.
+    pub union: Option<Arc<Union>>,
+}
+
 /// Joins the vocabularies of models as the configuration says; `tokenizers` are their `tokenizer.json`, in the models' order.
-/// The models come back with embeddings of one shape, and with the union, if one was asked for.
 ///
 /// # Errors
 ///
@@ -20,8 +27,8 @@ pub fn join_vocabularies(
     config: &Config,
     models: Vec<Loaded>,
     tokenizers: &[Option<String>],
-) -> Result<(Vec<Loaded>, Option<Arc<Union>>), Box<Problem>> {
-    let Some(spec) = &config.tokenizer else { return Ok((models, None)) };
+) -> Result<Joined, Box<Problem>> {
+    let Some(spec) = &config.tokenizer else { return Ok(Joined { models, union: None }) };
     let wrong = |reason: String| Box::new(Problem::Tokenizer { reason });
     let failed = |error: VocabularyError| wrong(error.to_string());
     let without_tokenizer = Config { tokenizer: None, ..config.clone() };
@@ -74,7 +81,7 @@ pub fn join_vocabularies(
     let union =
         Arc::new(unite(&named, base, &Spec { source, tokens: rules, pad_to_multiple_of }).map_err(failed)?);
     if union.is_same() {
-        return Ok((models, Some(union)));
+        return Ok(Joined { models, union: Some(union) });
     }
     let weights: Vec<_> = models.iter().map(|model| model.weights.clone()).collect();
     let view = |(own, model): (usize, Loaded)| {
@@ -83,5 +90,5 @@ pub fn join_vocabularies(
         Ok(Loaded { name: model.name, weights: Arc::new(united) })
     };
     let models = models.into_iter().enumerate().map(view).collect::<Result<_, Box<Problem>>>()?;
-    Ok((models, Some(union)))
+    Ok(Joined { models, union: Some(union) })
 }
