@@ -9,7 +9,8 @@ use maec_model::DeviceKind;
 use maec_train::{Schedule, TrainConfig};
 
 use crate::commands::{
-    bench, delta, eval, forward, generate, merge, neurons, pack, plan, train, verify, world,
+    adapters, bench, delta, eval, explain_dialect, forward, generate, inspect, merge, methods, neurons, pack,
+    plan, train, verify, world,
 };
 use crate::input::CorpusArg;
 use crate::quickstart;
@@ -40,6 +41,14 @@ pub enum Command {
     Merge(merge::Args),
     /// What a merge will do, and everything in its way, from headers alone.
     Plan(plan::Args),
+    /// Merge LoRA adapters with each other, without their base.
+    Adapters(adapters::Args),
+    /// Every merge method with its formula, parameters and defaults.
+    Methods(methods::Args),
+    /// What a mergekit file's method would make of it as its paper or PEFT define it, in numbers.
+    ExplainDialect(explain_dialect::Args),
+    /// Look inside models: norms, sparsity, histograms, and how they differ.
+    Inspect(inspect::Args),
     /// Evaluate models: problems answered, perplexity of held-out text, benchmarks.
     Eval(eval::Args),
     /// Let a model go on with a text.
@@ -65,6 +74,10 @@ impl Command {
             Self::Delta(args) => delta::run(&args),
             Self::Merge(args) => merge::run(&args),
             Self::Plan(args) => plan::run(&args),
+            Self::Adapters(args) => adapters::run(&args),
+            Self::Methods(args) => methods::run(&args),
+            Self::ExplainDialect(args) => explain_dialect::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
             Self::Eval(args) => eval::run(&args),
             Self::Generate(args) => generate::run(&args),
             Self::Forward(args) => forward::run(&args),

@@ -1,11 +1,15 @@
 //! The commands, one file each: its arguments, and what it does with them.
 
+pub mod adapters;
 pub mod bench;
 pub mod delta;
 pub mod eval;
+pub mod explain_dialect;
 pub mod forward;
 pub mod generate;
+pub mod inspect;
 pub mod merge;
+pub mod methods;
 pub mod neurons;
 pub mod pack;
 pub mod plan;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::usage;
-use crate::interrupt;
+use crate::{interrupt, progress};
 
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -54,9 +54,14 @@ pub struct WriteArgs {
 impl WriteArgs {
     /// The threads.
     pub fn pool(&self) -> Result<Pool> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(16);
-        Ok(Pool::new(if self.threads == 0 { cores } else { self.threads })?)
+        pool(self.threads)
     }
+}
+
+/// So many threads; for 0 one for each core, at most 16.
+pub fn pool(threads: usize) -> Result<Pool> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+    Ok(Pool::new(if threads == 0 { cores } else { threads })?)
 }
 
 /// An output that is being written; dropped unfinished, it leaves nothing.
@@ -150,15 +155,17 @@ impl<'a> Target<'a> {
     }
 }
 
-fn advance(
+/// Shows how far a merge has come; `Break` after Ctrl-C.
+pub fn advance(
     bar: &ProgressBar,
     Progress { stage, tensor, done, total }: Progress<'_>,
 ) -> std::ops::ControlFlow<()> {
     bar.set_length(total);
     bar.set_position(done);
+    let memory = progress::memory();
     bar.set_message(match stage {
-        Stage::Statistics => format!("statistics: {tensor}"),
-        Stage::Merge => tensor.to_owned(),
+        Stage::Statistics => format!("{memory} · statistics: {tensor}"),
+        Stage::Merge => format!("{memory} · {tensor}"),
     });
     interrupt::flow()
 }
@@ -269,4 +276,24 @@ impl Stamps {
 fn stamp(file: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(file).ok().filter(fs::Metadata::is_file)?;
     Some((metadata.len(), metadata.modified().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_or_goes_is_found_out() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = dir.path().join("model.safetensors");
+        fs::write(&file, "before").unwrap();
+        let stamps = Stamps::take([dir.path()]);
+        stamps.check().unwrap();
+        fs::write(&file, "afterwards").unwrap();
+        let message = stamps.check().unwrap_err().to_string();
+        assert!(message.contains("model.safetensors` changed while it was read"), "{message}");
+        let stamps = Stamps::take([file.as_path()]);
+        fs::remove_file(&file).unwrap();
+        assert!(stamps.check().is_err());
+    }
 }

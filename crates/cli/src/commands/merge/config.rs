@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use maec_checkpoint::lora::Adapter;
 use maec_checkpoint::{DirFiles, fingerprint, model_hash};
-use maec_merge::config::{ConfigJob, ConfigPlan, Loaded, join_vocabularies};
+use maec_merge::config::{ConfigJob, ConfigPlan, Joined, Loaded, join_vocabularies};
 use maec_merge::vocabulary::Union;
 use maec_recipe::mergekit::{Config, ModelName};
 use serde::Serialize;
@@ -141,7 +141,7 @@ impl Opened {
             }
             loaded.push(Loaded { name: name.clone(), weights: model.weights });
         }
-        let (loaded, union) =
+        let Joined { models: loaded, union } =
             join_vocabularies(config, loaded, &tokenizers).map_err(|problem| Problems(vec![*problem]))?;
         let union = union.and_then(|union| Some((union.clone(), tokenizers[union.foundation].clone()?)));
         Ok(Self { loaded, texts, union })
@@ -163,7 +163,7 @@ impl Opened {
 }
 
 /// One model, its adapter put in.
-fn open(models: &mut Models, name: &ModelName) -> Result<Model> {
+pub fn open(models: &mut Models, name: &ModelName) -> Result<Model> {
     let with = |model: &str, revision: &Option<String>| match revision {
         Some(revision) => format!("{model}@{revision}"),
         None => model.to_owned(),
