@@ -57,19 +57,17 @@ impl Series {
             return;
         }
         let mut part = Self { finite: block.len() as u64, ..Self::default() };
-        let mut sum = 0.0;
-        for &x in block {
-            sum += x;
-            part.l1 += x.abs();
-            part.squares += x * x;
-            part.max = if x.abs() > part.max { x.abs() } else { part.max };
-            part.counts[bucket(x)] += 1;
+        part.l1 = sum(block, f64::abs);
+        part.squares = sum(block, |x| x * x);
+        part.mean = sum(block, |x| x) / block.len() as f64;
+        part.spread = sum(block, |x| (x - part.mean) * (x - part.mean));
+        let mut max = 0;
+        for x in block {
+            // Floats without a sign are in the order of their bits.
+            max = max.max(x.abs().to_bits());
+            part.counts[bucket(*x)] += 1;
         }
-        part.mean = sum / block.len() as f64;
-        for &x in block {
-            let distance = x - part.mean;
-            part.spread += distance * distance;
-        }
+        part.max = f64::from_bits(max);
         self.add(&part);
     }
 
@@ -113,6 +111,18 @@ impl Series {
             ),
         }
     }
+}
+
+/// The sum of a function of every value, in four interleaved accumulators.
+fn sum(block: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+    let (fours, rest) = block.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for four in fours {
+        for lane in 0..4 {
+            sums[lane] += of(four[lane]);
+        }
+    }
+    rest.iter().fold((sums[0] + sums[2]) + (sums[1] + sums[3]), |sum, x| sum + of(*x))
 }
 
 /// A value's bucket, by the exponent of its f64; zeros have the last.
