@@ -60,12 +60,12 @@ async fn measure(session: &Session) -> Result<()> {
         ensure!(turn.tokens == *tokens, "other tokens: {:?} against {tokens:?}", turn.tokens);
     }
     println!("{:<8} {:>12} {:>16} {:>7}", "", "maec tok/s", "transformers.js", "ratio");
-    let rates: [(&str, fn(&Turn) -> f64); 2] =
-        [("prefill", |turn| turn.prefill), ("decode", |turn| turn.decode)];
-    for (stage, rate) in rates {
-        let [a, b] = [median(&studio, rate), median(&peer, rate)];
+    let row = |stage: &str, of: fn(&Turn) -> f64| {
+        let [a, b] = [median(&studio, of), median(&peer, of)];
         println!("{stage:<8} {a:>12.1} {b:>16.1} {:>7.2}", a / b);
-    }
+    };
+    row("prefill", |turn| turn.prefill);
+    row("decode", |turn| turn.decode);
     let mut distinct = tokens.clone();
     distinct.sort_unstable();
     distinct.dedup();

@@ -1,7 +1,8 @@
 //! Progress on standard error: bars on a terminal, nothing where it is no terminal, and notes in both.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -23,6 +24,22 @@ pub fn bytes(label: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.set_style(style.progress_chars("━━╌"));
     bar
+}
+
+/// The memory that this process holds now, for a bar's message; asked for at most five times a second. Empty where the system
+/// does not tell.
+pub fn memory() -> String {
+    static SHOWN: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+    let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*shown {
+        Some((at, text)) if at.elapsed() < Duration::from_millis(200) => text.clone(),
+        _ => {
+            let held = memory_stats::memory_stats().map(|stats| stats.physical_mem as u64);
+            let text = held.map_or(String::new(), |bytes| format!("{} held", crate::size::shown(bytes)));
+            *shown = Some((Instant::now(), text.clone()));
+            text
+        }
+    }
 }
 
 /// Something whose length is not known.

@@ -27,7 +27,7 @@ fn copy(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &to)
         } else {
-            drop(fs::copy(entry.path(), to).unwrap())
+            assert!(fs::copy(entry.path(), to).is_ok())
         }
     }
 }
@@ -158,4 +158,25 @@ fn a_killed_merge_is_resumed_to_the_same_bytes() {
         fs::remove_dir_all(dir.path().join("out")).unwrap();
     }
     assert!(caught > 0, "no merge was slow enough to be killed");
+}
+
+#[test]
+fn adapters_merge_with_each_other_without_their_base() {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/peft");
+    let dir = TempDir::new().unwrap();
+    copy(&from, dir.path());
+    let mut adapters: Vec<String> = fs::read_dir(dir.path().join("adapters"))
+        .unwrap()
+        .map(|entry| format!("adapters/{}", entry.unwrap().file_name().into_string().unwrap()))
+        .collect();
+    adapters.sort();
+    let one = &adapters[0];
+    let report = json(dir.path(), &format!("adapters {one} --weights 0.5 --out half"));
+    assert_eq!(report["relative_error"], 0.0);
+    let report = json(dir.path(), "adapters half half --how svd --rank 1 --out low");
+    assert!(report["relative_error"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(dir.path().join("low/adapter_config.json").is_file());
+    refused(dir.path(), 2, "adapters half --how svd --out x");
+    refused(dir.path(), 2, "adapters half half --weights 1 --out x");
+    refused(dir.path(), 2, "adapters half --out half");
 }
