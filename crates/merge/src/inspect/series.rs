@@ -125,10 +125,12 @@ fn sum(block: &[f64], of: impl Fn(f64) -> f64) -> f64 {
     rest.iter().fold((sums[0] + sums[2]) + (sums[1] + sums[3]), |sum, x| sum + of(*x))
 }
 
-/// A value's bucket, by the exponent of its f64; zeros have the last.
+/// A value's bucket, by the exponent of its f64; zeros have the last. Without branches, as signs come as they like.
 fn bucket(x: f64) -> usize {
-    let exponent = ((x.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    let bits = x.to_bits();
+    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
     let place = (exponent - FIRST_EXPONENT).clamp(0, BUCKETS as i32 - 1) as usize;
-    let signed = if x < 0.0 { place } else { BUCKETS + place };
-    if x == 0.0 { 2 * BUCKETS } else { signed }
+    let positive = 1 - (bits >> 63) as usize;
+    let zero = usize::from(bits << 1 == 0);
+    (1 - zero) * (positive * BUCKETS + place) + zero * 2 * BUCKETS
 }
