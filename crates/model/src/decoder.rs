@@ -7,8 +7,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::cache::Cache;
 use crate::config::ModelConfig;
-use crate::family::Variant;
-use crate::kernels::{Angles, Attending, Shape, attention, gated, rms_norm, rope};
+use crate::family::{Activation, Variant};
+use crate::kernels::{Angles, Attending, Shape, attention, gated, mlp, rms_norm, rope};
 use crate::layout::Batch;
 use crate::projection::Projection;
 
@@ -171,6 +171,19 @@ impl Decoder {
     }
 }
 
+impl Mlp {
+    fn forward(&self, x: Tensor<2>, activation: Activation) -> Tensor<2> {
+        let Self { gate_proj, up_proj, down_proj } = self;
+        if let (Some(gate), Some(up), Some(down)) = (gate_proj.matrix(), up_proj.matrix(), down_proj.matrix())
+            && let Some(y) = mlp(&x, [gate, up, down], activation)
+        {
+            return y;
+        }
+        let (gate, up) = (gate_proj.forward(x.clone()), up_proj.forward(x));
+        down_proj.forward(gated(gate, up, activation))
+    }
+}
+
 impl Layer {
     fn forward(
         &self,
@@ -181,10 +194,8 @@ impl Layer {
     ) -> Tensor<2> {
         let normed = self.input_layernorm.forward(x.clone());
         let heads = &self.self_attn;
-        let q = rope(heads.q_proj.forward(normed.clone()), angles);
-        let k = rope(heads.k_proj.forward(normed.clone()), angles);
-        let v = heads.v_proj.forward(normed);
-        let attended = heads.o_proj.forward(attend([q, k, v]));
+        let [q, k, v] = Projection::together([&heads.q_proj, &heads.k_proj, &heads.v_proj], normed);
+        let attended = heads.o_proj.forward(attend([rope(q, angles), rope(k, angles), v]));
         let (x, normed) = match &self.pre_feedforward_layernorm {
             Some(before) => {
                 let x = x + self.post_attention_layernorm.forward(attended);
@@ -195,8 +206,7 @@ impl Layer {
                 (x.clone(), self.post_attention_layernorm.forward(x))
             }
         };
-        let (gate, up) = (self.mlp.gate_proj.forward(normed.clone()), self.mlp.up_proj.forward(normed));
-        let out = self.mlp.down_proj.forward(gated(gate, up, variant.activation));
+        let out = self.mlp.forward(normed, variant.activation);
         match &self.post_feedforward_layernorm {
             Some(after) => x + after.forward(out),
             None => x + out,

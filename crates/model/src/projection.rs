@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
-use crate::kernels::{embedding, linear};
+use crate::kernels::{embedding, linear, linears};
 
 /// A matrix `[out, in]` (or `[vocab, d_model]`), perhaps with a bias `[out]`.
 #[derive(Module, Debug)]
@@ -31,6 +31,27 @@ impl Projection {
             let rest = self.rest.iter().map(|part| linear(x.clone(), part.clone()));
             y = Tensor::cat(std::iter::once(y).chain(rest).collect(), 1);
         }
+        self.biased(y)
+    }
+
+    /// What each of several gives for the same `[tokens, in]`.
+    pub fn together<const N: usize>(all: [&Self; N], x: Tensor<2>) -> [Tensor<2>; N] {
+        let whole = all.iter().all(|projection| projection.rest.is_empty());
+        match whole.then(|| linears(&x, all.map(|projection| projection.weight.val()))).flatten() {
+            Some(products) => {
+                let mut biased = all.iter().zip(products).map(|(projection, y)| projection.biased(y));
+                all.map(|_| biased.next().expect("a product for each"))
+            }
+            None => all.map(|projection| projection.forward(x.clone())),
+        }
+    }
+
+    /// The whole matrix, if a product with it is all that [`forward`](Self::forward) does.
+    pub fn matrix(&self) -> Option<Tensor<2>> {
+        (self.rest.is_empty() && self.bias.is_none()).then(|| self.weight.val())
+    }
+
+    fn biased(&self, y: Tensor<2>) -> Tensor<2> {
         match &self.bias {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,

@@ -66,6 +66,15 @@ pub(crate) fn apply<Op: FlexOp<N>, const N: usize, const D: usize>(op: Op, input
     Tensor::from_primitive::<Flex>(op.infer(plain))
 }
 
+/// The tensor, unless it is part of a gradient graph.
+pub(crate) fn plain<const D: usize>(tensor: Tensor<D>) -> Option<FlexTensor> {
+    match tensor.into() {
+        Input::Plain(tensor) => Some(tensor),
+        #[cfg(feature = "autodiff")]
+        Input::Tracked(_) => None,
+    }
+}
+
 #[cfg(feature = "autodiff")]
 mod tracked {
     use std::marker::PhantomData;

@@ -42,13 +42,14 @@ pub fn composed(gate: Tensor<2>, up: Tensor<2>, activation: Activation) -> Tenso
 }
 
 /// a(x) and a'(x).
-trait Inner: Clone + std::fmt::Debug + Send + Sync + 'static {
+pub(super) trait Inner: Clone + std::fmt::Debug + Send + Sync + 'static {
     fn value(x: f32) -> f32;
     fn slope(x: f32) -> f32;
 }
 
+/// SiLU's.
 #[derive(Debug, Clone)]
-struct Silu;
+pub(super) struct Silu;
 
 impl Inner for Silu {
     #[inline(always)]
@@ -62,8 +63,9 @@ impl Inner for Silu {
     }
 }
 
+/// GELU's, by tanh.
 #[derive(Debug, Clone)]
-struct GeluTanh;
+pub(super) struct GeluTanh;
 
 impl Inner for GeluTanh {
     #[inline(always)]

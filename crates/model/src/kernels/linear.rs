@@ -11,7 +11,7 @@ use super::product::{Left, Right};
 use super::tile::TILED;
 
 /// Up to so many tokens the weights' bytes are the cost, and a dot product a row reads them once, in order.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// `[tokens, in]` × `[out, in]` → `[tokens, out]`. On the CPU, weights may be bf16 where no gradient is asked for.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
@@ -73,6 +73,14 @@ fn by_output(tokens: usize, out: usize, width: usize, work: &impl Chunks) -> Fle
     tensor(by_token, [tokens, out])
 }
 
+/// A contiguous weight matrix as products read it.
+pub(super) fn right(weight: &FlexTensor) -> Right<'_> {
+    match weight.dtype() {
+        DType::BF16 => Right::Pairs(pairs(weight)),
+        _ => Right::Full(values(weight)),
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Linear;
 
@@ -92,11 +100,7 @@ impl FlexOp<2> for Linear {
         let (out, x) = (matrix_dims(&weight)[0], values(&x));
         if many {
             let left = Left::new(x, width);
-            let y = match narrow {
-                true => left.times(Right::Pairs(&pairs(&weight)), out),
-                false => left.times(Right::Full(values(&weight)), out),
-            };
-            return tensor(y, [tokens, out]);
+            return tensor(left.times(&right(&weight), out), [tokens, out]);
         }
         if !narrow {
             return by_output(tokens, out, width, &Full { x, weight: values(&weight), width });

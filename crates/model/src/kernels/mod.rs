@@ -17,6 +17,7 @@ mod product;
 mod rms_norm;
 mod rope;
 mod tile;
+mod together;
 
 pub(crate) use attention::cached;
 pub use attention::{Attending, Shape, attention};
@@ -26,6 +27,7 @@ pub use gated::gated;
 pub use linear::linear;
 pub use rms_norm::rms_norm;
 pub use rope::{Angles, rope};
+pub use together::{linears, mlp};
 
 /// The same operations composed of burn's own, on any device: what GPUs run and what tests compare with.
 pub mod composed {

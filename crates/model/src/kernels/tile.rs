@@ -12,64 +12,110 @@ pub(crate) const GROUP: usize = 16;
 /// Whether products of many rows are made of tiles. Not in the browser, where burn's product is kept: which of the two is
 /// faster in wasm has not been measured.
 pub(crate) const TILED: bool = !cfg!(target_arch = "wasm32");
-/// Values of every column that are transposed together.
-const STEPS: usize = 8;
+/// Columns, and values of each, that are transposed together: four vectors on every CPU.
+const QUAD: usize = 4;
 
 /// One step of the summed dimension in `V` groups of right columns.
 pub(crate) type Columns<const V: usize> = [[f32; GROUP]; V];
 
 /// Packs rows of `k` values into `out`, `[rows / ROWS, k]`; rows that are missing at the end stay as they are.
 #[inline(always)]
-pub(crate) fn pack_left<'a>(rows: impl Iterator<Item = &'a [f32]>, k: usize, out: &mut [[f32; ROWS]]) {
-    for (index, row) in rows.enumerate() {
-        for (out, &x) in out[index / ROWS * k..].iter_mut().zip(row) {
-            out[index % ROWS] = x;
-        }
-    }
-}
-
-/// Packs columns, stored one after the other, into `out`, `[k]`; missing ones stay as they are.
-#[inline(always)]
-pub(crate) fn pack_right<const V: usize>(columns: &[f32], out: &mut [Columns<V>]) {
-    let k = out.len();
-    for (group, columns) in columns.chunks(GROUP * k).enumerate() {
-        for (step, out) in out.chunks_mut(STEPS).enumerate() {
-            let square = transpose(columns, k, step * STEPS, out.len());
-            for (out, values) in out.iter_mut().zip(&square) {
-                out[group] = *values;
+pub(crate) fn pack_left<'a>(mut rows: impl Iterator<Item = &'a [f32]>, k: usize, out: &mut [[f32; ROWS]]) {
+    for out in out.chunks_exact_mut(k) {
+        for place in 0..ROWS / QUAD {
+            let mut quad: [&[f32]; QUAD] = [&[]; QUAD];
+            let found = quad.iter_mut().zip(&mut rows).map(|(place, row)| *place = &row[..k]).count();
+            let squares = if found == QUAD { k / QUAD } else { 0 };
+            for (step, out) in out.as_chunks_mut::<QUAD>().0.iter_mut().take(squares).enumerate() {
+                let square = transpose(quad, step * QUAD);
+                for i in 0..QUAD {
+                    out[i].as_chunks_mut().0[place] = square[i];
+                }
             }
-        }
-    }
-}
-
-/// The same from bf16, two to a word, the first of each pair in the lower half.
-#[inline(always)]
-pub(crate) fn pack_right_pairs<const V: usize>(columns: &[u32], out: &mut [Columns<V>]) {
-    let words = out.len() / 2;
-    for (group, columns) in columns.chunks(GROUP * words).enumerate() {
-        for (step, out) in out.as_chunks_mut::<2>().0.chunks_mut(STEPS).enumerate() {
-            let square = transpose(columns, words, step * STEPS, out.len());
-            for ([even, odd], words) in out.iter_mut().zip(&square) {
-                // A bf16 is the upper half of an f32.
-                for i in 0..GROUP {
-                    even[group][i] = f32::from_bits(words[i] << 16);
-                    odd[group][i] = f32::from_bits(words[i] & 0xffff_0000);
+            for (index, row) in quad.iter().enumerate() {
+                for (out, &x) in out.iter_mut().zip(*row).skip(squares * QUAD) {
+                    out[place * QUAD + index] = x;
                 }
             }
         }
     }
 }
 
-/// `count` values from `first` of at most [`GROUP`] columns of `k` values each.
+/// Packs columns of `k` values, stored one after the other, from the `first` value on, into `out`, `[values]`; missing
+/// columns stay as they are.
 #[inline(always)]
-fn transpose<T: Copy + Default>(columns: &[T], k: usize, first: usize, count: usize) -> [[T; GROUP]; STEPS] {
-    let mut square = [[T::default(); GROUP]; STEPS];
-    for (index, column) in columns.chunks_exact(k).take(GROUP).enumerate() {
-        for (values, &x) in square.iter_mut().zip(&column[first..first + count]) {
-            values[index] = x;
+pub(crate) fn pack_right<const V: usize>(columns: &[f32], k: usize, first: usize, out: &mut [Columns<V>]) {
+    for (number, columns) in columns.chunks(QUAD * k).enumerate() {
+        let (group, place) = (number * QUAD / GROUP, number % (GROUP / QUAD));
+        let squares = if columns.len() == QUAD * k { out.len() / QUAD } else { 0 };
+        for (step, out) in out.as_chunks_mut::<QUAD>().0.iter_mut().take(squares).enumerate() {
+            let square = transpose(quad(columns, k), first + step * QUAD);
+            for i in 0..QUAD {
+                out[i][group].as_chunks_mut().0[place] = square[i];
+            }
+        }
+        for (index, column) in columns.chunks_exact(k).enumerate() {
+            for (out, &x) in out.iter_mut().zip(&column[first..]).skip(squares * QUAD) {
+                out[group][place * QUAD + index] = x;
+            }
         }
     }
-    square
+}
+
+/// The same from bf16, two to a word, the first of each pair in the lower half; `words` to a column.
+#[inline(always)]
+pub(crate) fn pack_right_pairs<const V: usize>(
+    columns: &[u32],
+    words: usize,
+    first: usize,
+    out: &mut [Columns<V>],
+) {
+    // A bf16 is the upper half of an f32.
+    let (low, high) =
+        (|word: u32| f32::from_bits(word << 16), |word: u32| f32::from_bits(word & 0xffff_0000));
+    for (number, columns) in columns.chunks(QUAD * words).enumerate() {
+        let (group, place) = (number * QUAD / GROUP, number % (GROUP / QUAD));
+        let squares = if columns.len() == QUAD * words { out.len() / (2 * QUAD) } else { 0 };
+        for (step, out) in out.as_chunks_mut::<{ 2 * QUAD }>().0.iter_mut().take(squares).enumerate() {
+            let square = transpose(quad(columns, words), first / 2 + step * QUAD);
+            for i in 0..QUAD {
+                let even: &mut [f32; QUAD] = &mut out[2 * i][group].as_chunks_mut().0[place];
+                for index in 0..QUAD {
+                    even[index] = low(square[i][index]);
+                }
+                let odd: &mut [f32; QUAD] = &mut out[2 * i + 1][group].as_chunks_mut().0[place];
+                for index in 0..QUAD {
+                    odd[index] = high(square[i][index]);
+                }
+            }
+        }
+        for (index, column) in columns.chunks_exact(words).enumerate() {
+            let pairs = out.as_chunks_mut::<2>().0.iter_mut().zip(&column[first / 2..]);
+            for ([even, odd], &word) in pairs.skip(squares * QUAD) {
+                even[group][place * QUAD + index] = low(word);
+                odd[group][place * QUAD + index] = high(word);
+            }
+        }
+    }
+}
+
+/// Consecutive columns of `k` values.
+#[inline(always)]
+fn quad<T>(columns: &[T], k: usize) -> [&[T]; QUAD] {
+    [&columns[..k], &columns[k..][..k], &columns[2 * k..][..k], &columns[3 * k..][..k]]
+}
+
+/// [`QUAD`] values of as many vectors from the `first` on, those of a step together.
+#[inline(always)]
+fn transpose<T: Copy + Default>(vectors: [&[T]; QUAD], first: usize) -> [[T; QUAD]; QUAD] {
+    let mut out = [[T::default(); QUAD]; QUAD];
+    for index in 0..QUAD {
+        let values = &vectors[index][first..][..QUAD];
+        for i in 0..QUAD {
+            out[i][index] = values[i];
+        }
+    }
+    out
 }
 
 /// The product of packed operands, `[k]` each: [`ROWS`] rows of `V` groups.
@@ -79,11 +125,24 @@ pub(crate) fn multiply<S: Simd, const V: usize>(
     left: &[[f32; ROWS]],
     right: &[Columns<V>],
 ) -> [Columns<V>; ROWS] {
+    let mut out = [[[0.0; GROUP]; V]; ROWS];
+    multiply_add(simd, left, right, &mut out);
+    out
+}
+
+/// Adds [`multiply`]'s product.
+#[inline(always)]
+pub(crate) fn multiply_add<S: Simd, const V: usize>(
+    simd: S,
+    left: &[[f32; ROWS]],
+    right: &[Columns<V>],
+    out: &mut [Columns<V>; ROWS],
+) {
     // As many sums as fit in the registers.
     if S::REGISTER_COUNT >= 32 {
-        by_rows::<S, ROWS, V>(simd, left, right)
+        by_rows::<S, ROWS, V>(simd, left, right, out);
     } else {
-        by_rows::<S, { ROWS / 2 }, V>(simd, left, right)
+        by_rows::<S, { ROWS / 2 }, V>(simd, left, right, out);
     }
 }
 
@@ -92,20 +151,16 @@ fn by_rows<S: Simd, const R: usize, const V: usize>(
     simd: S,
     left: &[[f32; ROWS]],
     right: &[Columns<V>],
-) -> [Columns<V>; ROWS] {
-    let mut out = [[[0.0; GROUP]; V]; ROWS];
-    for (part, out) in out.chunks_mut(R).enumerate() {
+    out: &mut [Columns<V>; ROWS],
+) {
+    for (part, out) in out.as_chunks_mut::<R>().0.iter_mut().enumerate() {
         for at in (0..V * GROUP / S::F32_LANES).step_by(V) {
-            let sums = tile::<S, R, V>(simd, left, part * R, right, at);
-            for (out, sums) in out.iter_mut().zip(&sums) {
-                S::as_mut_simd_f32s(out.as_flattened_mut()).0[at..at + V].copy_from_slice(sums);
-            }
+            tile::<S, R, V>(simd, left, part * R, right, at, out);
         }
     }
-    out
 }
 
-/// Sums of `R` rows from `row` on and `V` vectors of columns from `at` on.
+/// Adds to the sums of `R` rows from `row` on and `V` vectors of columns from `at` on.
 #[inline(always)]
 fn tile<S: Simd, const R: usize, const V: usize>(
     simd: S,
@@ -113,8 +168,12 @@ fn tile<S: Simd, const R: usize, const V: usize>(
     row: usize,
     right: &[Columns<V>],
     at: usize,
-) -> [[S::f32s; V]; R] {
+    out: &mut [Columns<V>; R],
+) {
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
+    for (sums, out) in sums.iter_mut().zip(&*out) {
+        sums.copy_from_slice(&S::as_simd_f32s(out.as_flattened()).0[at..at + V]);
+    }
     for (left, right) in left.iter().zip(right) {
         let left = &left[row..row + R];
         let right = &S::as_simd_f32s(right.as_flattened()).0[at..at + V];
@@ -125,7 +184,9 @@ fn tile<S: Simd, const R: usize, const V: usize>(
             }
         }
     }
-    sums
+    for (out, sums) in out.iter_mut().zip(&sums) {
+        S::as_mut_simd_f32s(out.as_flattened_mut()).0[at..at + V].copy_from_slice(sums);
+    }
 }
 
 #[cfg(test)]
@@ -145,8 +206,12 @@ mod tests {
             let mut left = vec![[0.0; ROWS]; k];
             pack_left(x.chunks(k), k, &mut left);
             let (mut full, mut pairs) = (vec![[[0.0; GROUP]; 3]; k], vec![[[0.0; GROUP]; 3]; k]);
-            pack_right(&w, &mut full);
-            pack_right_pairs(&words, &mut pairs);
+            // In two blocks, the second perhaps of no whole square.
+            let middle = k / 2 / 2 * 2;
+            pack_right(&w, k, 0, &mut full[..middle]);
+            pack_right(&w, k, middle, &mut full[middle..]);
+            pack_right_pairs(&words, k / 2, 0, &mut pairs[..middle]);
+            pack_right_pairs(&words, k / 2, middle, &mut pairs[middle..]);
             assert_eq!(full, pairs);
             let y = multiply(Scalar::new(), &left, &full);
             for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
