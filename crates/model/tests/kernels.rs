@@ -61,6 +61,36 @@ fn linear_without_gradients_matches() {
 }
 
 #[test]
+fn products_of_the_same_rows_match() {
+    for (tokens, width, inner) in [(5, 30, 49), (21, 16, 100), (9, 1200, 48)] {
+        let plain = |shape| random::<2>(shape).without_autodiff() * 0.1;
+        let x = plain([tokens, width]);
+        let [gate, up, down] = [plain([inner, width]), plain([inner, width]), plain([width, inner])];
+        let bf16 = |w: &Tensor<2>| w.clone().cast(FloatDType::BF16);
+        for weights in [[gate.clone(), up.clone(), down.clone()], [bf16(&gate), bf16(&up), down.clone()]] {
+            let wide = weights.clone().map(|w| w.cast(FloatDType::F32));
+            let [gate, up] = [0, 1].map(|i| composed::linear(x.clone(), wide[i].clone()));
+            let ours = kernels::linears(&x, [weights[0].clone(), weights[1].clone()]).expect("many rows");
+            for (ours, reference) in ours.into_iter().zip([&gate, &up]) {
+                assert_close("product", &values(ours), &values(reference.clone()));
+            }
+            for activation in [Activation::Silu, Activation::GeluTanh] {
+                let ours = kernels::mlp(&x, weights.clone(), activation).expect("many rows");
+                let hidden = composed::gated(gate.clone(), up.clone(), activation);
+                let reference = composed::linear(hidden, wide[2].clone());
+                assert_close("mlp", &values(ours), &values(reference));
+            }
+        }
+    }
+}
+
+#[test]
+fn products_with_gradients_are_left_to_others() {
+    let weights = [random([8, 16]), random([8, 16])];
+    assert!(kernels::linears(&random([9, 16]), weights).is_none());
+}
+
+#[test]
 fn rms_norm_matches() {
     for rows in [3, 64, 200] {
         let flat = |w: Tensor<2>| w.reshape([40]);

@@ -11,7 +11,7 @@ use super::Shape;
 use super::fused::KeysValues;
 use crate::kernels::math::{exp, tanh};
 use crate::kernels::parallel::{self, Work};
-use crate::kernels::tile::{Columns, GROUP, ROWS, multiply, pack_left};
+use crate::kernels::tile::{Columns, GROUP, ROWS, multiply, pack_left, pack_right};
 use crate::layout::Segment;
 
 /// Groups of lanes of a panel.
@@ -82,15 +82,18 @@ impl Work<Panel<'_>> for Attend<'_> {
     fn run<S: Simd>(&self, simd: S, Panel { head, first, mut out }: Panel<'_>) {
         let (s, hd) = (head.segment, self.shape.head_dim);
         let mut q: Vec<Lanes> = vec![[[0.0; GROUP]; GROUPS]; hd];
+        let mut rows = Vec::with_capacity(out.len() * hd);
         let mut seen = Vec::with_capacity(out.len());
         for lane in 0..out.len() {
             let (query, member) = ((first + lane) / self.group, (first + lane) % self.group);
             let at = (s.queries.start + query) * self.width + (head.number * self.group + member) * hd;
-            for (q, x) in q.iter_mut().zip(&self.q[at..at + hd]) {
-                q[lane / GROUP][lane % GROUP] = x * self.shape.scale;
-            }
+            rows.extend_from_slice(&self.q[at..at + hd]);
             seen.push(s.range(query, self.shape.window));
         }
+        for x in &mut rows {
+            *x *= self.shape.scale;
+        }
+        pack_right(&rows, hd, 0, &mut q);
         let start = seen.iter().map(|seen| seen.start).min().unwrap_or(0) / ROWS * ROWS;
         let end = seen.iter().map(|seen| seen.end).max().unwrap_or(0).next_multiple_of(ROWS);
 
@@ -108,17 +111,23 @@ impl Work<Panel<'_>> for Attend<'_> {
         exponentials(&mut p, &max);
         // The clamped exponential leaves a trace where a key is hidden.
         hide(&mut p, start, s, &seen, 0.0);
-        let sum = sums(&p);
+        // A query that sees nothing is padding.
+        let mut inverse = sums(&p);
+        for sum in inverse.as_flattened_mut() {
+            *sum = if *sum > 0.0 { 1.0 / *sum } else { 0.0 };
+        }
 
         let keys = s.keys.len().next_multiple_of(ROWS);
         for (block, v) in head.v.chunks_exact(keys).enumerate() {
-            let product = multiply(simd, &v[start..end], &p);
-            for (row, values) in product.iter().enumerate().take(hd - block * ROWS) {
-                for (lane, out) in out.iter_mut().enumerate() {
-                    let sum = sum[lane / GROUP][lane % GROUP];
-                    // A query that sees nothing is padding.
-                    out[block * ROWS + row] =
-                        if sum > 0.0 { values[lane / GROUP][lane % GROUP] / sum } else { 0.0 };
+            let mut product = multiply(simd, &v[start..end], &p);
+            for row in &mut product {
+                for (value, inverse) in row.as_flattened_mut().iter_mut().zip(inverse.as_flattened()) {
+                    *value *= inverse;
+                }
+            }
+            for (lane, out) in out.iter_mut().enumerate() {
+                for (out, values) in out[block * ROWS..].iter_mut().zip(&product) {
+                    *out = values.as_flattened()[lane];
                 }
             }
         }
