@@ -13,7 +13,7 @@ use super::tile::{Columns, GROUP, ROWS, multiply_add, pack_left, pack_right, pac
 
 /// Groups of columns that one task works on.
 const GROUPS: usize = 3;
-/// Values of every column that are packed at a time, so that they stay in the nearest cache; even.
+/// Values of every column that are packed at a time, so that they stay in a core's own cache; even.
 const DEPTH: usize = 576;
 /// Columns that one task works on.
 const COLUMNS: usize = GROUPS * GROUP;

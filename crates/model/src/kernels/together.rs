@@ -39,7 +39,7 @@ pub fn mlp(x: &Tensor<2>, [gate, up, down]: [Tensor<2>; 3], activation: Activati
 fn operands<const N: usize>(x: &Tensor<2>, weights: [Tensor<2>; N]) -> Option<(FlexTensor, [FlexTensor; N])> {
     let readable = |weight: &Tensor<2>| match weight.dtype() {
         DType::F32 => true,
-        DType::BF16 => weight.dims()[1] % 2 == 0,
+        DType::BF16 => weight.dims()[1].is_multiple_of(2),
         _ => false,
     };
     if !TILED || x.dims()[0] <= FEW || !is_flex(&x.device()) || !weights.iter().all(readable) {
