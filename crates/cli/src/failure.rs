@@ -93,7 +93,7 @@ fn say(message: &str) {
 }
 
 /// The error and its causes, joined by `: `. A cause that the message before it already quotes is left out.
-fn one_line(error: &Error) -> String {
+pub fn one_line(error: &Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
         let text: Vec<String> = cause.to_string().split_whitespace().map(str::to_owned).collect();

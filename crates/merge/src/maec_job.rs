@@ -27,6 +27,9 @@ pub struct MaecJob<'a> {
 }
 
 impl<'a> MaecJob<'a> {
+    /// Most bytes that the buffers of a thread take: its f64 tiles, and the tiles that wait to be written.
+    pub const MEMORY_PER_THREAD: u64 = 16 << 20;
+
     /// Plans a merge; `allow_nonfinite` as in [`Options`](crate::Options).
     ///
     /// # Errors

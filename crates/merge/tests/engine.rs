@@ -36,6 +36,7 @@ fn loaded(models: &[&MemoryWeights]) -> Vec<Loaded> {
     let one = |model: &&MemoryWeights| Loaded {
         name: ModelName::parse(model.name()).expect("a name"),
         weights: Arc::new((*model).clone()),
+        stored: Arc::new((*model).clone()),
     };
     models.iter().map(one).collect()
 }
@@ -280,7 +281,9 @@ fn merge_to(
     if resume {
         assert!(output.resumed > 0, "nothing was kept");
     }
-    output.inner.into_folder().unwrap().finish().unwrap();
+    let folder = output.inner.into_folder();
+    maec_merge::engine::remove_journal(&folder).unwrap();
+    folder.finish().unwrap();
     Some(hash.unwrap())
 }
 

@@ -291,8 +291,11 @@ dtype: bfloat16
 ";
 
 fn loaded(models: &[Named]) -> Vec<Loaded> {
-    let one =
-        |(name, weights): &Named| Loaded { name: ModelName::parse(name).unwrap(), weights: weights.clone() };
+    let one = |(name, weights): &Named| Loaded {
+        name: ModelName::parse(name).unwrap(),
+        weights: weights.clone(),
+        stored: weights.clone(),
+    };
     models.iter().map(one).collect()
 }
 

@@ -56,7 +56,8 @@ fn load(config: &Config) -> (Vec<Loaded>, Vec<Option<String>>) {
             weights = Arc::new(Adapter::open(&files).expect("an adapter").onto_f32(weights).expect("fits"));
         }
         let tokenizer = fs::read_to_string(path.join("tokenizer.json")).ok();
-        (Loaded { name: name.clone(), weights }, tokenizer)
+        let stored: Arc<dyn Weights> = Arc::new(ModelFolder::open(&path).expect("a model"));
+        (Loaded { name: name.clone(), weights, stored }, tokenizer)
     };
     config.models().into_iter().map(open).unzip()
 }

@@ -9,8 +9,7 @@ mod setup;
 mod edges;
 #[path = "methods_geometric/identities.rs"]
 mod identities;
-#[path = "methods_geometric/peers.rs"]
-mod peers;
+
 #[path = "methods_geometric/reference.rs"]
 mod reference;
 #[path = "methods_geometric/references.rs"]

@@ -23,22 +23,26 @@ pub struct AtomicFolder {
     path: PathBuf,
     temporary: PathBuf,
     marker: Option<File>,
+    replaceable: Replaceable,
 }
+
+/// Whether a folder may be replaced.
+type Replaceable = fn(&Path) -> bool;
 
 impl AtomicFolder {
     /// Begins a folder. One that exists is replaced when finished if it is empty or `replaceable` says so of it;
     /// otherwise fails with [`Error::WontReplace`] at once. Fails too with [`Error::Busy`] while another process
     /// writes it, [`Error::ForeignTemporary`], [`Error::NoParent`] or [`Error::Write`].
-    pub fn create(path: &Path, replaceable: impl Fn(&Path) -> bool) -> Result<Self, Error> {
+    pub fn create(path: &Path, replaceable: Replaceable) -> Result<Self, Error> {
         let folder = Self::resume(path, replaceable)?;
         clear(&folder.temporary).map_err(|e| Error::write(&folder.shown, e))?;
         Ok(folder)
     }
 
     /// As [`create`](Self::create), with the files that a killed process left in it, if one did.
-    pub fn resume(path: &Path, replaceable: impl Fn(&Path) -> bool) -> Result<Self, Error> {
-        let folder = Self::begin(path)?;
-        folder.check(|path| is_empty_folder(path) || path.is_dir() && replaceable(path))?;
+    pub fn resume(path: &Path, replaceable: Replaceable) -> Result<Self, Error> {
+        let folder = Self::begin(path, replaceable)?;
+        folder.check()?;
         Ok(folder)
     }
 
@@ -47,16 +51,18 @@ impl AtomicFolder {
     pub fn resume_file(path: &Path) -> Result<Self, Error> {
         let path_beyond = super::file_sink::real(path, path)?;
         let temporary = sibling(&path_beyond, UNFINISHED);
-        // What another command that was killed left under this name is a file.
+        // What another command that was killed left under this name is a file; one that is at work holds it.
         if fs::symlink_metadata(&temporary).is_ok_and(|metadata| metadata.is_file()) {
+            let held = open_locked(&temporary).map_err(|e| Error::write(path, e))?;
+            held.ok_or_else(|| Error::Busy { path: path.display().to_string() })?;
             fs::remove_file(&temporary).map_err(|e| Error::write(path, e))?;
         }
-        let mut folder = Self::begin(&path_beyond)?;
+        let mut folder = Self::begin(&path_beyond, |_| false)?;
         folder.shown = path.to_owned();
         Ok(folder)
     }
 
-    fn begin(path: &Path) -> Result<Self, Error> {
+    fn begin(path: &Path, replaceable: Replaceable) -> Result<Self, Error> {
         let shown = path.to_owned();
         let path = match path.exists() {
             true => fs::canonicalize(path).map_err(|e| Error::write(&shown, e))?,
@@ -64,7 +70,7 @@ impl AtomicFolder {
         };
         let temporary = sibling(&path, UNFINISHED);
         let marker = Some(begin(&temporary, &shown, &path)?);
-        Ok(Self { shown, path, temporary, marker })
+        Ok(Self { shown, path, temporary, marker, replaceable })
     }
 
     /// Removes what a killed process left in it.
@@ -99,11 +105,11 @@ impl AtomicFolder {
     }
 
     /// Puts right what a crash left, and checks that the folder may be replaced.
-    fn check(&self, replaceable: impl Fn(&Path) -> bool) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         let old = sibling(&self.path, OLD);
         // A crash between the two renames of an earlier run left the old folder beside its name.
         if old.exists() {
-            if !replaceable(&old) {
+            if !self.may_replace(&old) {
                 return Err(foreign(&old));
             }
             let exists = self.path.exists();
@@ -111,7 +117,7 @@ impl AtomicFolder {
             recovered.map_err(|e| Error::write(&self.shown, e))?;
         }
         let is_there = fs::symlink_metadata(&self.path).is_ok();
-        if is_there && !replaceable(&self.path) {
+        if is_there && !self.may_replace(&self.path) {
             return Err(Error::WontReplace { path: self.shown.display().to_string() });
         }
         Ok(())
@@ -131,8 +137,15 @@ impl AtomicFolder {
         Box::new(sink).finish()
     }
 
-    /// Makes the folder visible under its name.
+    fn may_replace(&self, path: &Path) -> bool {
+        is_empty_folder(path) || path.is_dir() && (self.replaceable)(path)
+    }
+
+    /// Makes the folder visible under its name. Fails with [`Error::WontReplace`] where something else got that name meanwhile.
     pub fn finish(mut self) -> Result<(), Error> {
+        if fs::symlink_metadata(&self.path).is_ok() && !self.may_replace(&self.path) {
+            return Err(Error::WontReplace { path: self.shown.display().to_string() });
+        }
         self.replace().map_err(|e| Error::write(&self.shown, e))
     }
 

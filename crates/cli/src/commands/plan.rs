@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use maec_merge::check;
 use maec_merge::config::{ConfigJob, ConfigPlan};
 use maec_merge::engine::{Job, shards};
+use maec_merge::{MaecJob, check};
+use maec_recipe::MergeMethod;
 use maec_recipe::mergekit::looks_like_mergekit;
 use serde::Serialize;
 
 use super::merge::{beside, config, recipe};
-use crate::failure::usage;
+use crate::failure::{self, usage};
+use crate::merged::Budget;
 use crate::models::Models;
 use crate::{input, output, size, table};
 
@@ -31,12 +33,8 @@ pub struct Args {
     /// Most bytes of a file of weights.
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = size::parse)]
     shard_size: u64,
-    /// Most memory that the merge may take.
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    memory: Option<u64>,
-    /// Threads; one for each core by default, at most 16.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    budget: Budget,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -60,7 +58,10 @@ pub fn run(args: &Args) -> Result<()> {
         return of_recipe(args, &mut models);
     }
     let config = config::read(&args.recipe)?;
-    let opened = config::Opened::open(&mut models, &config)?;
+    let opened = match config::Opened::open(&mut models, &config) {
+        Ok(opened) => opened,
+        Err(error) => return refuse::<ConfigPlan>(args, vec![failure::one_line(&error)]),
+    };
     let job = match ConfigJob::new(&config, &opened.loaded) {
         Ok(job) => job,
         Err(problems) => {
@@ -68,15 +69,11 @@ pub fn run(args: &Args) -> Result<()> {
         }
     };
     let shards = shards(job.outputs(), args.shard_size, &Default::default())?;
-    let plan = job.plan(&shards, threads(args));
-    if let Some(allowed) = args.memory.filter(|allowed| *allowed < plan.memory_bytes) {
-        let problem = maec_merge::config::Problem::Memory {
-            what: "the merge",
-            needed: size::shown(plan.memory_bytes),
-            allowed: size::shown(allowed),
-        };
-        return refuse::<ConfigPlan>(args, vec![problem.to_string()]);
-    }
+    let threads = match args.budget.threads(|threads| job.memory_bytes(threads)) {
+        Ok(threads) => threads,
+        Err(error) => return refuse::<ConfigPlan>(args, vec![failure::one_line(&error)]),
+    };
+    let plan = job.plan(&shards, threads);
     let seconds = seconds(plan.bytes_read, plan.bytes_written);
     if args.json {
         return output::print_json(&Answer {
@@ -109,11 +106,24 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn of_recipe(args: &Args, models: &mut Models) -> Result<()> {
     let recipe = recipe::read(&args.recipe)?;
-    let opened = recipe::Opened::open(models, &recipe)?;
+    let opened = match recipe::Opened::open(models, &recipe) {
+        Ok(opened) => opened,
+        Err(error) => return refuse::<maec_merge::Plan>(args, vec![failure::one_line(&error)]),
+    };
+    let per_thread = MaecJob::MEMORY_PER_THREAD;
+    let threads = match args.budget.threads(|threads| threads as u64 * per_thread) {
+        Ok(threads) => threads,
+        Err(error) => return refuse::<maec_merge::Plan>(args, vec![failure::one_line(&error)]),
+    };
+    let (method, selected) = match recipe.merge_method {
+        MergeMethod::Maec => ("MAEC, Eq. 2–5", "by Eq. 4"),
+        MergeMethod::TaskVector => ("task vector", "all of them"),
+    };
     match check(&opened.inputs(), &recipe) {
         Err(problems) => refuse::<maec_merge::Plan>(args, problems.iter().map(ToString::to_string).collect()),
         Ok(plan) => {
-            let seconds = 4.0 * seconds(plan.bytes_read, plan.bytes_written);
+            // Its sums are taken one after the other, in f64.
+            let seconds = MAEC_SLOWER * seconds(plan.bytes_read, plan.bytes_written);
             if args.json {
                 return output::print_json(&Answer {
                     plan: Some(plan),
@@ -122,15 +132,15 @@ fn of_recipe(args: &Args, models: &mut Models) -> Result<()> {
                 });
             }
             output::print(table::pairs(&[
-                ("method", "MAEC, Eq. 2–5".into()),
+                ("method", method.into()),
                 (
                     "output",
                     format!("{} tensors, {} parameters", plan.tensors.len(), table::count(plan.parameters)),
                 ),
-                ("selected", format!("{} tensors by Eq. 4", plan.selected)),
+                ("selected", format!("{} tensors, {selected}", plan.selected)),
                 ("reads", format!("at most {}", size::shown(plan.bytes_read))),
                 ("writes", size::shown(plan.bytes_written)),
-                ("memory", format!("{} a thread", size::shown(plan.memory_bytes))),
+                ("memory", format!("{} with {threads} threads", size::shown(threads as u64 * per_thread))),
                 ("time", format!("about {seconds:.0} s")),
             ]))
         }
@@ -139,14 +149,11 @@ fn of_recipe(args: &Args, models: &mut Models) -> Result<()> {
 
 /// Bytes a second that a merge reads and writes on the machine of docs/benchmarks.md; other machines differ.
 const BYTES_PER_SEC: f64 = 1.0e9;
+/// How much longer MAEC takes than a method of one pass.
+const MAEC_SLOWER: f64 = 4.0;
 
 fn seconds(read: u64, written: u64) -> f64 {
     ((read + written) as f64 / BYTES_PER_SEC).max(1.0)
-}
-
-fn threads(args: &Args) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(16);
-    if args.threads == 0 { cores } else { args.threads }
 }
 
 /// Says every problem, and fails with the code for usage.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use indicatif::ProgressBar;
-use maec_checkpoint::{AtomicFolder, Dtype, ModelFolder, dtype, sha256_hex};
-use maec_merge::engine::{FilesOutput, Job, Pool, Shard, index, run, shards};
+use maec_checkpoint::{AtomicFolder, Dtype, ModelFolder, TensorInfo, dtype, sha256_hex};
+use maec_merge::engine::{FilesOutput, Job, Pool, Shard, index, remove_journal, run, shards};
 use maec_merge::{Progress, Stage};
 use serde::Serialize;
 use serde_json::Value;
@@ -37,6 +37,14 @@ pub struct Input {
     pub hash: Option<String>,
 }
 
+/// What the headers of the weights say of their making.
+pub fn provenance(recipe: String, inputs: String) -> BTreeMap<String, String> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    [("maec_merge", recipe), ("maec_inputs", inputs), ("maec_version", version)]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
+}
+
 /// How an output is written.
 #[derive(Debug, clap::Args)]
 pub struct WriteArgs {
@@ -46,22 +54,45 @@ pub struct WriteArgs {
     /// Go on with an output that a killed merge left unfinished; the same bytes come out.
     #[arg(long)]
     pub resume: bool,
-    /// Threads; one for each core by default, at most 16.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub threads: usize,
+    #[command(flatten)]
+    pub budget: Budget,
 }
 
-impl WriteArgs {
-    /// The threads.
-    pub fn pool(&self) -> Result<Pool> {
-        pool(self.threads)
+/// How much of the machine a merge may take.
+#[derive(Debug, clap::Args)]
+pub struct Budget {
+    /// Threads; by default one for each core, at most 16, and fewer where memory does not allow so many.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Most memory for buffers: `256MiB`, `2GB`. A merge that needs more even on one thread is refused.
+    #[arg(long, value_name = "SIZE", default_value = "192MiB", value_parser = crate::size::parse)]
+    pub memory: u64,
+}
+
+impl Budget {
+    /// How many threads there may be, where so many need `memory_bytes`.
+    pub fn threads(&self, memory_bytes: impl Fn(usize) -> u64) -> Result<usize> {
+        let (least, most) = if self.threads == 0 { (1, cores()) } else { (self.threads, self.threads) };
+        let fitting = (least..=most).rev().find(|&threads| memory_bytes(threads) <= self.memory);
+        fitting.ok_or_else(|| {
+            let (needed, allowed) = (memory_bytes(least), self.memory);
+            usage(format!(
+                "the merge needs {} of memory and {} are allowed; raise --memory or lower --threads",
+                crate::size::shown(needed),
+                crate::size::shown(allowed)
+            ))
+        })
     }
+}
+
+/// One thread for each core, at most 16.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(16)
 }
 
 /// So many threads; for 0 one for each core, at most 16.
 pub fn pool(threads: usize) -> Result<Pool> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(16);
-    Ok(Pool::new(if threads == 0 { cores } else { threads })?)
+    Ok(Pool::new(if threads == 0 { cores() } else { threads })?)
 }
 
 /// An output that is being written; dropped unfinished, it leaves nothing.
@@ -93,10 +124,13 @@ impl<'a> Target<'a> {
         let (folder, texts, limit) = if is_file(out) {
             (AtomicFolder::resume_file(out)?, None, u64::MAX)
         } else {
-            if !texts.contains_key("config.json") {
+            let Some(config) = texts.get("config.json") else {
                 return Err(usage(
                     "no model has a config.json to go with a merged folder; give --out a name that ends in .safetensors",
                 ));
+            };
+            if let Err(error) = serde_json::from_str::<serde_json::Map<String, Value>>(config) {
+                return Err(usage(format!("config.json is no JSON object: {error}; correct the base's")));
             }
             let mut names: Vec<&str> = texts.keys().map(String::as_str).collect();
             names.extend([CARD, RECIPE, INDEX]);
@@ -104,6 +138,9 @@ impl<'a> Target<'a> {
             (AtomicFolder::resume(out, is_ours)?, Some(texts.clone()), args.shard_size)
         };
         let shards = shards(job.outputs(), limit, &metadata)?;
+        if !args.resume {
+            folder.clear()?;
+        }
         let target = Self { out, folder, texts, shards, resume: args.resume };
         target.check_space()?;
         Ok(target)
@@ -146,10 +183,11 @@ impl<'a> Target<'a> {
         let mut output = FilesOutput::new(self.folder, self.out, &key, sizes, self.resume)?;
         let hash = run(job, &self.shards, &mut output, pool, &mut |at| advance(bar, at))?;
         let written = Written {
-            folder: output.into_folder()?,
+            folder: output.into_folder(),
             texts: self.texts,
             index: index(job.outputs(), &self.shards),
-            dtype: job.outputs().iter().map(|info| info.dtype).find(|&dtype| dtype::is_float(dtype)),
+            dtype: most_bytes(job.outputs()),
+            has_head: job.outputs().iter().any(|info| info.name == "lm_head.weight"),
         };
         Ok((written, hash))
     }
@@ -176,15 +214,20 @@ pub struct Written {
     texts: Option<BTreeMap<String, String>>,
     index: Option<String>,
     dtype: Option<Dtype>,
+    /// Whether there is a head of its own.
+    has_head: bool,
 }
 
 impl Written {
     /// Writes the other files and gives the output its name. `sizes` are put in `config.json` where they changed, by key.
     pub fn finish(self, recipe: &str, card: &str, sizes: &[(&str, usize)]) -> Result<()> {
-        let Some(texts) = &self.texts else { return Ok(self.folder.finish_file(WEIGHTS)?) };
+        let Some(texts) = &self.texts else {
+            remove_journal(&self.folder)?;
+            return Ok(self.folder.finish_file(WEIGHTS)?);
+        };
         for (name, text) in texts {
             if name == "config.json" {
-                self.folder.write(name, config(text, self.dtype, sizes)?.as_bytes())?;
+                self.folder.write(name, config(text, self.dtype, self.has_head, sizes)?.as_bytes())?;
             } else {
                 self.folder.write(name, text.as_bytes())?;
             }
@@ -194,6 +237,7 @@ impl Written {
         if let Some(index) = &self.index {
             self.folder.write(INDEX, index.as_bytes())?;
         }
+        remove_journal(&self.folder)?;
         Ok(self.folder.finish()?)
     }
 
@@ -225,8 +269,15 @@ pub fn is_ours(path: &Path) -> bool {
     })
 }
 
-/// A `config.json` with the merged tensors' dtype and sizes.
-fn config(text: &str, stored: Option<Dtype>, sizes: &[(&str, usize)]) -> Result<String> {
+/// The float dtype that most bytes are stored in.
+fn most_bytes(tensors: &[TensorInfo]) -> Option<Dtype> {
+    let of = |dtype| tensors.iter().filter(|info| info.dtype == dtype).map(TensorInfo::bytes).sum::<usize>();
+    let found = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16].into_iter().max_by_key(|&dtype| of(dtype));
+    found.filter(|&dtype| of(dtype) > 0)
+}
+
+/// A `config.json` with the merged tensors' dtype and sizes; a model with a head of its own is not tied.
+fn config(text: &str, stored: Option<Dtype>, has_head: bool, sizes: &[(&str, usize)]) -> Result<String> {
     let mut config: Value = serde_json::from_str(text)?;
     if let Some(stored) = stored.and_then(dtype::torch_name) {
         // transformers 4 reads `torch_dtype`, 5 `dtype`.
@@ -235,6 +286,9 @@ fn config(text: &str, stored: Option<Dtype>, sizes: &[(&str, usize)]) -> Result<
                 config[key] = stored.into();
             }
         }
+    }
+    if has_head && config.get("tie_word_embeddings").is_some() {
+        config["tie_word_embeddings"] = false.into();
     }
     for (key, size) in sizes {
         if config.get(key).is_some() {
@@ -245,6 +299,7 @@ fn config(text: &str, stored: Option<Dtype>, sizes: &[(&str, usize)]) -> Result<
 }
 
 /// The sizes and times of change of files, so that one that changes while it is read is found out.
+#[derive(Debug)]
 pub struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
 
 type Stamp = (u64, Option<std::time::SystemTime>);

@@ -195,6 +195,11 @@ impl Arranger<'_> {
 pub(super) fn tensors(slices: &[Slice<'_>], models: &[Loaded]) -> Vec<Arranged> {
     let mut found = Vec::new();
     let mut first_layer = 0;
+    // A head of its own in any model gives the output one.
+    let all = slices.iter().flat_map(|slice| {
+        slice.inputs.iter().map(|input| input.model).chain(slice.base.iter().map(|(model, _)| *model))
+    });
+    let has_head = all.into_iter().any(|model| models[model].has(LM_HEAD));
     for (number, slice) in slices.iter().enumerate() {
         // Names are those of the base, or of the first model.
         let Some((reference, range)) = slice
@@ -207,8 +212,7 @@ pub(super) fn tensors(slices: &[Slice<'_>], models: &[Loaded]) -> Vec<Arranged> 
         let (is_first, is_last) = (number == 0, number + 1 == slices.len());
         let mut names: BTreeSet<&str> =
             models[reference].weights.tensors().iter().map(|info| info.name.as_str()).collect();
-        // A head of its own in any model gives the output one.
-        if slice.inputs.iter().any(|input| models[input.model].has(LM_HEAD)) {
+        if has_head {
             names.insert(LM_HEAD);
         }
         for name in names {

@@ -13,7 +13,11 @@ use crate::methods::{self, About, Kind, METHODS, Method};
 const WITHOUT_EFFECT: &[&str] = &["int8_mask", "random_seed"];
 
 /// The method that a configuration names.
-pub(super) fn method(config: &Config) -> Result<&'static dyn Method, Box<Problem>> {
+///
+/// # Errors
+///
+/// [`Problem::UnknownMethod`].
+pub fn method(config: &Config) -> Result<&'static dyn Method, Box<Problem>> {
     let name = &config.merge_method.name;
     methods::named(name).ok_or_else(|| {
         let known: Vec<&'static str> = METHODS.iter().map(|method| method.about().name).collect();
@@ -35,6 +39,13 @@ pub(super) fn parameters(
 ) {
     let mut seen: Vec<&Values> = Vec::new();
     for slice in slices {
+        for input in &slice.inputs {
+            let own = input.own.into_iter().flat_map(|own| &own.0);
+            for (key, _) in own.filter(|(key, _)| is_shared(&key.name, about)) {
+                let (name, line) = (key.name.clone(), key.line);
+                problems.push(Problem::Misplaced { name, line, method: about.name });
+            }
+        }
         for values in slice.shared.iter().copied().chain(slice.inputs.iter().filter_map(|input| input.own)) {
             if !seen.iter().any(|known| std::ptr::eq(*known, values)) {
                 seen.push(values);
@@ -42,6 +53,12 @@ pub(super) fn parameters(
             }
         }
     }
+}
+
+/// Whether a parameter is one of the whole merge, which no model has for itself.
+fn is_shared(name: &str, about: &About) -> bool {
+    !WITHOUT_EFFECT.contains(&name)
+        && about.parameters.iter().any(|parameter| parameter.name == name && !parameter.per_model)
 }
 
 fn keys(values: &Values, tensors: &[Arranged], about: &About, problems: &mut Vec<Problem>) {
@@ -133,6 +150,7 @@ pub(super) fn shapes(
         let first = infos.iter().position(Option::is_some).unwrap_or(0);
         let Some(expected) = infos.get(first).copied().flatten() else { continue };
         let other = all[first].0;
+        let is_joined = all.len() > 1;
         for ((model, name), info) in all.into_iter().zip(infos) {
             used.entry(model).or_default().insert(name);
             match info {
@@ -144,7 +162,12 @@ pub(super) fn shapes(
                         expected,
                     });
                 }
-                Some(info) if info.dtype != expected.dtype && !(is_float(info) && is_float(expected)) => {
+                // Counters and masks are copied; whole matrices of integers are quantised weights.
+                Some(info)
+                    if !is_float(info)
+                        && (info.dtype != expected.dtype || info.shape.len() > 1 && is_joined)
+                        || info.dtype != expected.dtype && !is_float(expected) =>
+                {
                     let (model, tensor) = (title(models, model), name.clone());
                     problems.push(Problem::NotFloat { model, tensor, dtype: info.dtype });
                 }
@@ -259,8 +282,9 @@ pub(super) fn values(job: &ConfigJob<'_>, problems: &mut Vec<Problem>) {
     if !complete {
         return;
     }
+    whole(job, problems);
     let mut unfit: Vec<(methods::Unfit, String, usize)> = Vec::new();
-    for (index, tensor) in job.tensors.iter().enumerate() {
+    for (index, tensor) in job.tensors.iter().enumerate().filter(|(index, _)| !job.is_copied(*index)) {
         let found = job.with_settings(index, |settings| match job.method.whole(settings)? {
             // The kernel needs what is not known before the whole model is read.
             Some(_) => Ok(()),
@@ -275,5 +299,32 @@ pub(super) fn values(job: &ConfigJob<'_>, problems: &mut Vec<Problem>) {
     }
     for (methods::Unfit { parameter, reason }, tensor, more) in unfit {
         problems.push(Problem::Unfit { parameter, reason, tensor, more });
+    }
+}
+
+/// Statistics of the whole model are taken once, so what they depend on must be the same for every tensor.
+fn whole(job: &ConfigJob<'_>, problems: &mut Vec<Problem>) {
+    let is_whole =
+        |index| job.with_settings(index, |settings| job.method.whole(settings).is_ok_and(|it| it.is_some()));
+    let Some(first) = job.tensors.first().filter(|_| is_whole(0)) else { return };
+    for parameter in job.method.about().parameters.iter().filter(|parameter| parameter.per_model) {
+        let of = |tensor: &Arranged| -> Vec<Option<f64>> {
+            (0..tensor.inputs.len()).map(|place| job.value(tensor, parameter, place)).collect()
+        };
+        // Weights act where the tensor is merged; a share of the whole model is one number.
+        let differing: Vec<&Arranged> = job
+            .tensors
+            .iter()
+            .filter(|tensor| parameter.name != "weight" && of(tensor) != of(first))
+            .collect();
+        if let Some(tensor) = differing.first() {
+            problems.push(Problem::Unfit {
+                parameter: parameter.name,
+                reason: "this dialect looks at the whole model at once; give each model one number for all its tensors"
+                    .into(),
+                tensor: tensor.name.clone(),
+                more: differing.len() - 1,
+            });
+        }
     }
 }

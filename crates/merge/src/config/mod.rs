@@ -16,6 +16,7 @@ use maec_checkpoint::{Dtype, TensorInfo, Weights, dtype};
 use maec_recipe::OutDtype;
 use maec_recipe::mergekit::{self, Config, ModelName, flag, value};
 
+pub use check::method;
 pub use plan::ConfigPlan;
 pub use problem::Problem;
 pub use tokenizer::{Joined, join_vocabularies};
@@ -31,8 +32,10 @@ use arrange::{Arranged, Slice};
 pub struct Loaded {
     /// As the configuration names it.
     pub name: ModelName,
-    /// Its tensors, an adapter put in.
+    /// Its tensors, an adapter put in and the vocabulary joined.
     pub weights: Arc<dyn Weights>,
+    /// Its tensors as they are stored, whose dtypes are the output's where the configuration has none.
+    pub stored: Arc<dyn Weights>,
 }
 
 /// A merge by a configuration.
@@ -102,6 +105,17 @@ impl<'c> ConfigJob<'c> {
             .sum()
     }
 
+    /// Whether a tensor is copied from the first model: it is no float, or has no elements.
+    fn is_copied(&self, index: usize) -> bool {
+        let info = &self.outputs[index];
+        !dtype::is_float(info.dtype) || info.elements() == 0
+    }
+
+    /// Whether layers are left out, repeated or put together.
+    pub fn is_sliced(&self) -> bool {
+        self.slices.iter().any(|slice| slice.place != "models")
+    }
+
     fn weights(&self, model: usize) -> &Arc<dyn Weights> {
         &self.models[model].weights
     }
@@ -119,10 +133,15 @@ impl<'c> ConfigJob<'c> {
     /// The output's shape is that of its inputs, its dtype the configuration's or the narrowest that holds all inputs.
     fn output(&self, index: usize) -> TensorInfo {
         let (base, inputs) = self.infos(index);
-        let mut all = base.into_iter().chain(inputs);
-        let first = all.next();
-        let widest =
-            all.fold(first.map_or(Dtype::F32, |info| info.dtype), |widest, info| common(widest, info.dtype));
+        let first = base.or(inputs.first().copied());
+        // An adapter or a joined vocabulary is read in F32; what is written follows what was stored.
+        let tensor = &self.tensors[index];
+        let slice = &self.slices[tensor.slice];
+        let base = slice.base.iter().map(|(model, _)| *model).zip(&tensor.base);
+        let all = base.chain(slice.inputs.iter().map(|input| input.model).zip(&tensor.inputs));
+        let stored =
+            all.filter_map(|(model, name)| self.models[model].stored.info(name).ok().map(|info| info.dtype));
+        let widest = stored.reduce(common).unwrap_or(Dtype::F32);
         let chosen = self.config.out_dtype.or(self.config.dtype).filter(|_| dtype::is_float(widest));
         let dtype = match chosen {
             None => widest,
@@ -230,7 +249,7 @@ impl Job for ConfigJob<'_> {
         let info = self.outputs[index].clone();
         let (base, mut inputs) = self.sources(index)?;
         let allow_nonfinite = self.allow_nonfinite;
-        if !dtype::is_float(info.dtype) {
+        if self.is_copied(index) {
             let from = base.unwrap_or_else(|| inputs.remove(0));
             return Ok(Box::new(Copied { info, from, allow_nonfinite }));
         }

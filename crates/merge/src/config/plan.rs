@@ -36,8 +36,6 @@ impl ConfigJob<'_> {
     /// The plan of this job, for an output in these files and so many threads.
     pub fn plan(&self, shards: &[Shard], threads: usize) -> ConfigPlan {
         let about = self.method().about();
-        let inputs =
-            self.tensors.iter().map(|tensor| tensor.inputs.len() + usize::from(tensor.base.is_some()));
         let passes = 1 + self.rounds();
         ConfigPlan {
             method: about.name,
@@ -49,9 +47,26 @@ impl ConfigJob<'_> {
             passes,
             bytes_written: shards.iter().map(|shard| shard.bytes).sum(),
             files: shards.iter().map(|shard| (shard.file.clone(), shard.bytes)).collect(),
-            memory_bytes: engine::memory_bytes(threads, inputs.max().unwrap_or(0)),
+            memory_bytes: self.memory_bytes(threads),
             threads,
         }
+    }
+
+    /// Most bytes of buffers that the merge takes with so many threads.
+    pub fn memory_bytes(&self, threads: usize) -> u64 {
+        let inputs =
+            self.tensors.iter().map(|tensor| tensor.inputs.len() + usize::from(tensor.base.is_some()));
+        engine::memory_bytes(threads, inputs.max().unwrap_or(0), self.granule())
+    }
+
+    /// The most elements that must stand in one tile together.
+    fn granule(&self) -> usize {
+        let of = |index: usize| {
+            self.with_settings(index, |settings| {
+                self.method.kernel(settings).map_or(1, |kernel| kernel.granule())
+            })
+        };
+        (0..self.tensors.len()).filter(|&index| !self.is_copied(index)).map(of).max().unwrap_or(1)
     }
 
     /// The most rounds of statistics that a tensor needs.
@@ -62,6 +77,6 @@ impl ConfigJob<'_> {
                 whole + self.method.kernel(settings).map_or(0, |kernel| kernel.rounds())
             })
         };
-        (0..self.tensors.len()).map(of).max().unwrap_or(0)
+        (0..self.tensors.len()).filter(|&index| !self.is_copied(index)).map(of).max().unwrap_or(0)
     }
 }

@@ -31,6 +31,16 @@ pub enum Problem {
         /// All it has.
         known: Vec<&'static str>,
     },
+    /// A parameter of the whole merge under one model.
+    #[error("{}`{name}` of `{method}` is one for the whole merge and has no effect under a model; move it to `parameters` at the left", at(.line))]
+    Misplaced {
+        /// The key.
+        name: String,
+        /// Its line.
+        line: Option<u64>,
+        /// The method.
+        method: &'static str,
+    },
     /// A method that takes differences, without a base.
     #[error("`{method}` takes differences from a base; add `base_model:`")]
     NoBase {
@@ -210,16 +220,6 @@ pub enum Problem {
     NoTensors {
         /// The model.
         model: String,
-    },
-    /// More memory than allowed.
-    #[error("{what} needs {needed} of memory and {allowed} are allowed; raise --memory")]
-    Memory {
-        /// What needs it.
-        what: &'static str,
-        /// How much.
-        needed: String,
-        /// How much there may be.
-        allowed: String,
     },
 }
 

@@ -87,7 +87,7 @@ pub fn join_vocabularies(
     let view = |(own, model): (usize, Loaded)| {
         let united =
             UnitedWeights::new(union.clone(), weights.clone(), own, Precision::F32).map_err(failed)?;
-        Ok(Loaded { name: model.name, weights: Arc::new(united) })
+        Ok(Loaded { name: model.name, weights: Arc::new(united), stored: model.stored })
     };
     let models = models.into_iter().enumerate().map(view).collect::<Result<_, Box<Problem>>>()?;
     Ok(Joined { models, union: Some(union) })

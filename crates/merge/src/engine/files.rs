@@ -63,27 +63,22 @@ impl FilesOutput {
         })
     }
 
-    /// The folder with all files whole, the journal removed.
-    ///
-    /// # Errors
-    ///
-    /// As the disk has them.
-    pub fn into_folder(self) -> Result<AtomicFolder, Error> {
-        self.folder.remove(JOURNAL)?;
-        Ok(self.folder)
+    /// The folder with all files whole; its journal is for [`remove_journal`] to remove, when nothing else can fail.
+    pub fn into_folder(self) -> AtomicFolder {
+        self.folder
     }
 
     fn failed(&self, source: io::Error) -> Error {
         Error::Write { path: self.shown.clone(), source }
     }
 
-    /// The checksums that the journal has, of tensors 0, 1, 2, …; none where it is another merge's.
-    fn journaled(&mut self) -> io::Result<Vec<u32>> {
+    /// The checksums that the journal has, of tensors 0, 1, 2, …; `None` where it is another merge's.
+    fn journaled(&mut self) -> io::Result<Option<Vec<u32>>> {
         self.journal.seek(SeekFrom::Start(0))?;
         let mut lines = BufReader::new(&self.journal).lines();
         let mut found = Vec::new();
         if lines.next().transpose()?.as_deref() != Some(&self.key) {
-            return Ok(found);
+            return Ok(None);
         }
         for line in lines {
             let line = line?;
@@ -99,7 +94,7 @@ impl FilesOutput {
                 _ => break,
             }
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
     /// How many tensors of a shard its file holds whole, and where they end.
@@ -124,7 +119,15 @@ impl FilesOutput {
     }
 
     fn resume_all(&mut self, shards: &[Shard], seen: &mut dyn FnMut(usize, &[u8])) -> io::Result<usize> {
-        let sums = self.journaled()?;
+        let sums = match self.journaled()? {
+            Some(sums) => sums,
+            None => {
+                // Another merge's files must not be taken for this one's.
+                self.folder.clear().map_err(io::Error::other)?;
+                self.journal = self.folder.open(JOURNAL).map_err(io::Error::other)?;
+                Vec::new()
+            }
+        };
         let mut done = 0;
         for shard in shards {
             let mut file = self.folder.open(&shard.file).map_err(io::Error::other)?;
@@ -145,6 +148,7 @@ impl FilesOutput {
                 self.file = Some(file);
                 break;
             }
+            file.sync_all()?;
         }
         // The journal begins anew with what it vouches for.
         self.journal.set_len(0)?;
@@ -156,6 +160,15 @@ impl FilesOutput {
         self.journal.write_all(text.as_bytes())?;
         Ok(done)
     }
+}
+
+/// Removes the journal from a folder that is about to get its name.
+///
+/// # Errors
+///
+/// [`Error::Write`].
+pub fn remove_journal(folder: &AtomicFolder) -> Result<(), Error> {
+    folder.remove(JOURNAL)
 }
 
 /// Reads the next bytes of a file in pieces; `false` where it ends before.

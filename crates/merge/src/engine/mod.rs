@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 use maec_checkpoint::{ModelHasher, TensorInfo};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use files::FilesOutput;
+pub use files::{FilesOutput, remove_journal};
 pub use output::{MemoryOutput, Output};
 pub use pool::Pool;
 pub use shards::{Shard, index, shards};
@@ -97,12 +97,14 @@ pub(crate) fn tiles(elements: usize, granule: usize) -> impl Iterator<Item = std
     (0..elements).step_by(tile).map(move |start| start..elements.min(start + tile))
 }
 
-/// Most bytes that the buffers of a merge take, for so many threads and inputs of a tensor.
-pub fn memory_bytes(threads: usize, inputs: usize) -> u64 {
+/// Most bytes that the buffers of a merge take, for so many threads, inputs of a tensor, and elements that must stand in one
+/// tile together.
+pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
+    let tile = tiles(usize::MAX, granule).next().map_or(TILE, |range| range.len());
     // Each thread widens every input's tile and the merged one to f32, and reads a stored one.
-    let buffers = threads * (inputs + 2) * TILE * size_of::<f32>();
-    // A wave is merged while the one before it waits to be written.
-    let waves = 2 * threads * TILES_PER_THREAD * TILE * size_of::<f32>();
+    let buffers = threads * (inputs + 2) * tile * size_of::<f32>();
+    // A wave is merged while the ones before it wait to be written.
+    let waves = (threads * TILES_PER_THREAD * TILE + (pipeline::WAITING + 1) * tile) * size_of::<f32>();
     // Counts of a survey: 2¹⁶ for each model in each run of tiles.
     let counts = 2 * threads * inputs * (1 << 16) * size_of::<u64>();
     (buffers + waves + counts) as u64
@@ -127,6 +129,8 @@ struct Wave<'j, 'p> {
     tensors: Vec<(usize, &'j TensorInfo, Box<dyn TensorMerge + 'j>)>,
     /// Place in `tensors`, and the elements.
     tiles: Vec<(usize, std::ops::Range<usize>)>,
+    /// Of all its tiles.
+    elements: usize,
 }
 
 /// Takes the merged bytes of a tensor's next tile.
@@ -134,7 +138,7 @@ type Send<'s> = dyn FnMut(usize, Vec<u8>) -> Result<(), MergeError> + 's;
 
 impl<'j, 'p> Wave<'j, 'p> {
     fn new(pool: &'p Pool) -> Self {
-        Self { pool, tensors: Vec::new(), tiles: Vec::new() }
+        Self { pool, tensors: Vec::new(), tiles: Vec::new(), elements: 0 }
     }
 
     fn push(
@@ -152,8 +156,9 @@ impl<'j, 'p> Wave<'j, 'p> {
             return send(index, Vec::new());
         }
         for range in tiles(info.elements(), granule) {
+            self.elements += range.len();
             self.tiles.push((self.tensors.len() - 1, range));
-            if self.tiles.len() >= self.pool.threads() * TILES_PER_THREAD {
+            if self.elements >= self.pool.threads() * TILES_PER_THREAD * TILE {
                 self.run(send, meter)?;
             }
         }
@@ -162,6 +167,7 @@ impl<'j, 'p> Wave<'j, 'p> {
 
     /// Merges what has gathered; tensors stay for tiles still to come.
     fn run(&mut self, send: &mut Send<'_>, meter: &mut Meter<'_>) -> Result<(), MergeError> {
+        self.elements = 0;
         let tensors = &self.tensors;
         let merged = self.pool.map(std::mem::take(&mut self.tiles), |scratch, (place, range)| {
             let (_, info, tensor) = &tensors[place];

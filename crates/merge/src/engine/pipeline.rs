@@ -6,8 +6,7 @@ use super::{Output, Send, Shard};
 use crate::MergeError;
 
 /// Merged tiles that may wait to be written.
-#[cfg(not(target_arch = "wasm32"))]
-const WAITING: usize = 32;
+pub(super) const WAITING: usize = 32;
 
 /// Runs `merge`, which sends tiles in the output's order from tensor `done` on, and writes and hashes them. Returns the
 /// model hash.

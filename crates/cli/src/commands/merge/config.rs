@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use maec_checkpoint::lora::Adapter;
-use maec_checkpoint::{DirFiles, fingerprint, model_hash};
+use maec_checkpoint::{DirFiles, Weights, fingerprint, model_hash};
 use maec_merge::config::{ConfigJob, ConfigPlan, Joined, Loaded, join_vocabularies};
+use maec_merge::engine::Pool;
 use maec_merge::vocabulary::Union;
 use maec_recipe::mergekit::{Config, ModelName};
 use serde::Serialize;
 
 use super::Args;
 use crate::failure::{Problems, usage};
-use crate::merged::{Input, Stamps, Target, card};
+use crate::merged::{Input, Stamps, Target, card, provenance};
 use crate::models::{Model, Models};
 use crate::output::ReportFile;
 use crate::{input, output, progress, size, table};
@@ -46,20 +47,17 @@ pub fn run(args: &Args) -> Result<()> {
     args.check_outputs(&models)?;
     let report_file = args.report.as_deref().map(ReportFile::begin).transpose()?;
     let stamps = Stamps::take(models.opened());
-    let pool = args.write.pool()?;
     let mut job = ConfigJob::new(&config, &opened.loaded).map_err(Problems)?;
+    let pool = Pool::new(args.write.budget.threads(|threads| job.memory_bytes(threads))?)?;
     job.allow_nonfinite = args.allow_nonfinite;
     let inputs = opened.inputs(&models, args.hash_inputs)?;
-    let known = serde_json::to_string(&inputs)? + &config.to_yaml();
     let pinned = pinned(&config, &models);
-    let metadata = BTreeMap::from([
-        ("maec_merge".to_owned(), pinned.to_yaml()),
-        ("maec_inputs".to_owned(), serde_json::to_string(&inputs)?),
-        ("maec_version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-    ]);
+    let metadata = provenance(pinned.to_yaml(), serde_json::to_string(&inputs)?);
+    // Inputs are known by their fingerprints, and by their files' sizes and times.
+    let known = format!("{metadata:?} {} {stamps:?}", args.allow_nonfinite);
     let target = Target::begin(&args.out, &opened.texts, metadata, &job, &args.write)?;
     let plan = job.plan(target.shards(), pool.threads());
-    let (method, layers) = (job.method(), job.layers());
+    let (method, layers, is_sliced) = (job.method(), job.layers(), job.is_sliced());
     let bar = progress::bar("merging", 0);
     let (mut written, output_hash) = target.run(&mut job, &known, &pool, &bar)?;
     stamps.check()?;
@@ -67,7 +65,11 @@ pub fn run(args: &Args) -> Result<()> {
         written.set_text("tokenizer.json", union.tokenizer_json(text)?);
     }
     config = pinned;
-    let mut sizes = vec![("num_hidden_layers", layers)];
+    // Without slices the layers are the base's, whatever else has numbers in its tensors' names.
+    let mut sizes = Vec::new();
+    if is_sliced {
+        sizes.extend(["num_hidden_layers", "n_layer"].map(|key| (key, layers)));
+    }
     sizes.extend(opened.union.iter().map(|(union, _)| ("vocab_size", union.vocabulary.rows())));
     written.finish(&config.to_yaml(), &card::of_config(&plan, method, &inputs, &output_hash), &sizes)?;
     bar.finish_and_clear();
@@ -128,21 +130,41 @@ pub struct Opened {
 impl Opened {
     /// Opens them, headers alone.
     pub fn open(models: &mut Models, config: &Config) -> Result<Self> {
+        // What is wrong with the file itself is said before anything is fetched.
+        maec_merge::config::method(config).map_err(|problem| Problems(vec![*problem]))?;
         let mut loaded = Vec::new();
-        let mut tokenizers = Vec::new();
+        let mut all_texts = Vec::new();
         let mut texts = BTreeMap::new();
         let first = config.base_model.as_ref().or(config.models().first().copied()).cloned();
         for name in config.models() {
             let model = open(models, name).with_context(|| name.to_string())?;
-            tokenizers.push(model.texts.get("tokenizer.json").cloned());
             // The output's files are the base's, or the first model's that has any.
             if Some(name) == first.as_ref() || texts.is_empty() {
                 texts = model.texts.clone();
             }
-            loaded.push(Loaded { name: name.clone(), weights: model.weights });
+            all_texts.push(model.texts.clone());
+            loaded.push(Loaded {
+                name: name.clone(),
+                stored: stored_of(models, name, &model)?,
+                weights: model.weights,
+            });
         }
+        let tokenizers: Vec<Option<String>> =
+            all_texts.iter().map(|texts| texts.get("tokenizer.json").cloned()).collect();
         let Joined { models: loaded, union } =
             join_vocabularies(config, loaded, &tokenizers).map_err(|problem| Problems(vec![*problem]))?;
+        if let Some(union) = &union {
+            // The files that go with a tokenizer are those of the model whose tokenizer it was.
+            for name in TOKENIZER_TEXTS {
+                match all_texts[union.foundation].get(name) {
+                    Some(text) => drop(texts.insert(name.into(), text.clone())),
+                    None => drop(texts.remove(name)),
+                }
+            }
+        }
+        if let Some(template) = &config.chat_template {
+            texts.insert("chat_template.jinja".into(), template_text(template)?);
+        }
         let union = union.and_then(|union| Some((union.clone(), tokenizers[union.foundation].clone()?)));
         Ok(Self { loaded, texts, union })
     }
@@ -160,6 +182,36 @@ impl Opened {
         use rayon::prelude::*;
         self.loaded.par_iter().map(one).collect()
     }
+}
+
+/// Files that go with a tokenizer.
+const TOKENIZER_TEXTS: [&str; 7] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+];
+
+/// The text of a chat template; names of templates, which mergekit looks up in its own list, are refused.
+fn template_text(template: &str) -> Result<String> {
+    if template.contains("{%") || template.contains("{{") {
+        return Ok(template.to_owned());
+    }
+    Err(usage(format!(
+        "chat_template: `{}` is a template's name; give the template's text, or leave the key out to keep the base's",
+        maec_recipe::shown(template)
+    )))
+}
+
+/// A model as it is stored, without the adapter.
+fn stored_of(models: &mut Models, name: &ModelName, model: &Model) -> Result<Arc<dyn Weights>> {
+    if name.lora.is_none() {
+        return Ok(model.weights.clone());
+    }
+    Ok(open(models, &ModelName { lora: None, ..name.clone() })?.weights)
 }
 
 /// One model, its adapter put in.

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use maec_checkpoint::{Weights, fingerprint};
+use maec_merge::engine::Pool;
 use maec_merge::{Inputs, MaecJob, Report};
 use maec_recipe::{MergeMethod, Recipe};
 
 use super::Args;
-use crate::merged::{Stamps, Target, card};
+use crate::merged::{Stamps, Target, card, provenance};
 use crate::models::{Model, Models};
 use crate::output::ReportFile;
 use crate::{input, output, progress, table};
@@ -22,14 +23,15 @@ pub fn run(args: &Args) -> Result<()> {
     let report_file = args.report.as_deref().map(ReportFile::begin).transpose()?;
     let stamps = Stamps::take(models.opened());
     let inputs = opened.inputs();
-    let pool = args.write.pool()?;
     let mut job = MaecJob::new(&inputs, &recipe, args.allow_nonfinite)?;
-    let target = Target::begin(&args.out, &opened.base.texts, Default::default(), &job, &args.write)?;
-    // The inputs are known by their recipe and their fingerprints.
-    let mut known = recipe.to_json();
-    for weights in opened.weights() {
-        known += &fingerprint(weights)?;
-    }
+    let pool = Pool::new(args.write.budget.threads(|threads| threads as u64 * MaecJob::MEMORY_PER_THREAD)?)?;
+    let mut pinned = recipe.clone();
+    models.pin(&mut pinned);
+    let fingerprints = opened.weights().map(fingerprint).collect::<Result<Vec<_>, _>>()?;
+    let metadata = provenance(pinned.to_json(), serde_json::to_string(&fingerprints)?);
+    // Inputs are known by their fingerprints, and by their files' sizes and times.
+    let known = format!("{metadata:?} {} {stamps:?}", args.allow_nonfinite);
+    let target = Target::begin(&args.out, &opened.base.texts, metadata, &job, &args.write)?;
     let bar = progress::bar("merging", 0);
     let (written, hash) = target.run(&mut job, &known, &pool, &bar)?;
     // Reports and model cards name their inputs by their hashes.
