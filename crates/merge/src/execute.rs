@@ -1,4 +1,4 @@
-//! The CPU executor: the reference for every merge, and the only source of exports and hashes.
+//! MAEC on one thread: the reference for the engine's jobs, and what the page's exports and hashes come from.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

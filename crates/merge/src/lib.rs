@@ -1,4 +1,4 @@
-//! Merging the abilities of models: Eq. 2–5 of MAEC, and the plain task vector.
+//! Merging models: Eq. 2–5 of MAEC, the plain task vector, and the methods of mergekit's files.
 //!
 //! | equation | here |
 //! |---|---|
@@ -7,11 +7,13 @@
 //! | 4: S(τ) = cos(R(A)\[τ\], R_Lang\[τ\]); 𝒯 is the last k₂ of the ranking | [`tensor_stats`], [`rank`], [`select`](fn@select) |
 //! | 5: τ̃ = τo + γ·R(A)\[τ\] + η·R_Lang\[τ\] for τ ∈ 𝒯, else τo + R_Lang\[τ\] | [`maec::merge_selected`], [`maec::merge_unselected`] |
 //!
-//! [`check`] plans from headers alone; [`execute`] and [`merge_to_memory`] stream tiles, so that no whole model is held.
-//! Arithmetic is f64 in a fixed order, without platform math or fused operations, then f64 → f32 → stored dtype with
-//! ties to even: native and wasm give the same bytes. The crate knows no models, tokenizers or pages.
+//! [`check`] plans from headers alone; [`engine::run`] streams a [`MaecJob`] into files on all threads, [`merge_to_memory`] merges
+//! small models where there are none. MAEC's arithmetic is f64 in a fixed order, without platform math or fused operations,
+//! then f64 → f32 → stored dtype with ties to even: native and wasm give the same bytes.
 //!
-//! To add a method, write its file beside [`task_vector`] and name it in `method.rs`.
+//! [`config`] makes jobs of mergekit's files, whose methods are in [`methods`]: to add one, write its file there and name it
+//! in [`methods::METHODS`]. [`vocabulary`] joins tokenizers, [`lora`] merges adapters, [`inspect`] looks inside. The crate knows no
+//! models, tokenizers' libraries or pages.
 
 pub mod config;
 #[cfg(feature = "burn")]
