@@ -1,4 +1,4 @@
-"""mergekit's side of `maec bench merge`: one merge with its command line, as its README has it, timed from outside.
+"""mergekit's side of `cargo xtask bench merge`: one merge with its command line, as its README has it, timed from outside.
 
 usage: merge.py METHOD THREADS OUT BASE MODEL...
 

@@ -119,10 +119,12 @@ fn merge(maec: &Path, folder: &Path, name: &str, recipe: &str) -> Result<Value> 
     let file = format!("{name}.yaml");
     fs::write(folder.join(&file), recipe).context("writing a recipe")?;
     let out = format!("{name}.safetensors");
-    let merged =
-        median(|| timed(Command::new(maec).current_dir(folder).args(["merge", &file, "--out", &out])), TURNS);
+    let merged = median(
+        || timed(Command::new(maec).current_dir(folder).args(["merge", &file, "--out", &out])),
+        TURNS,
+    )?;
     fs::remove_file(folder.join(&out)).context("removing a merged model")?;
-    merged
+    Ok(merged)
 }
 
 fn timed(command: &mut Command) -> Result<Value> {

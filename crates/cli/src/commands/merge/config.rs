@@ -41,7 +41,7 @@ pub struct ConfigReport {
 
 /// Merges by the configuration in `args`.
 pub fn run(args: &Args) -> Result<()> {
-    let mut config = read(&args.recipe)?;
+    let config = read(&args.recipe)?;
     let mut models = args.models();
     let opened = Opened::open(&mut models, &config)?;
     args.check_outputs(&models)?;
@@ -64,20 +64,19 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some((union, text)) = &opened.union {
         written.set_text("tokenizer.json", union.tokenizer_json(text)?);
     }
-    config = pinned;
     // Without slices the layers are the base's, whatever else has numbers in its tensors' names.
     let mut sizes = Vec::new();
     if is_sliced {
         sizes.extend(["num_hidden_layers", "n_layer"].map(|key| (key, layers)));
     }
     sizes.extend(opened.union.iter().map(|(union, _)| ("vocab_size", union.vocabulary.rows())));
-    written.finish(&config.to_yaml(), &card::of_config(&plan, method, &inputs, &output_hash), &sizes)?;
+    written.finish(&pinned.to_yaml(), &card::of_config(&plan, method, &inputs, &output_hash), &sizes)?;
     bar.finish_and_clear();
     let tokens =
         opened.union.iter().flat_map(|(union, _)| union.report.iter().map(|it| union.describe(it))).collect();
     let versions = ["maec", "maec-merge"].map(|name| (name.to_owned(), env!("CARGO_PKG_VERSION").to_owned()));
     let report = ConfigReport {
-        config: config.to_yaml(),
+        config: pinned.to_yaml(),
         plan,
         inputs,
         tokens,
