@@ -86,7 +86,12 @@ impl<H: Host> Engine<H> {
             | Request::Weigh { .. }
             | Request::Load { .. }
             | Request::GenerateOwn { .. }
-            | Request::EvaluateOwn { .. } => {
+            | Request::EvaluateOwn { .. }
+            | Request::Template { .. }
+            | Request::Filter { .. }
+            | Request::Plan { .. }
+            | Request::Write { .. }
+            | Request::Inspect { .. } => {
                 let started = self.started.as_ref().ok_or_else(not_started)?;
                 #[cfg(feature = "own")]
                 return plain(self.own.answer(&job, request, started).await?);

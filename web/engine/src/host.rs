@@ -75,6 +75,11 @@ pub trait Host {
     /// Milliseconds since some moment.
     fn now(&self) -> f64;
 
+    /// Bytes of memory that the engine holds; 0 where the host does not know.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
     /// GPU dispatches since the start; 0 without a GPU.
     fn dispatches(&self) -> u64;
 

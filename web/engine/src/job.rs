@@ -58,7 +58,8 @@ impl<'h, H: Host> Job<'h, H> {
         let now = self.host.now();
         if now - self.last_progress.get() >= INTERVAL {
             self.last_progress.set(now);
-            self.post(Reply::Progress { label: label(), done, total });
+            let memory_bytes = self.host.memory_bytes();
+            self.post(Reply::Progress { label: label(), done, total, memory_bytes });
         }
     }
 

@@ -70,7 +70,7 @@ fn a_model_of_the_hub_moves_nothing_large_before_it_is_loaded() {
     let labels: Vec<&str> = replies
         .iter()
         .filter_map(|(reply, _)| match reply {
-            Reply::Progress { label, done, total } => {
+            Reply::Progress { label, done, total, .. } => {
                 assert!(done <= total, "{label}: {done} of {total}");
                 Some(label.as_str())
             }

@@ -247,7 +247,7 @@ fn long_work_reports_and_can_be_cancelled() {
     let labels: Vec<&str> = replies
         .iter()
         .filter_map(|(reply, _)| match reply {
-            Reply::Progress { label, done: 0..=20, total: 20 } => Some(label.as_str()),
+            Reply::Progress { label, done: 0..=20, total: 20, .. } => Some(label.as_str()),
             _ => None,
         })
         .collect();

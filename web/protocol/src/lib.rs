@@ -4,8 +4,12 @@
 //! [`FromEngine`], then the transferred `ArrayBuffer`s it speaks of (only [`Reply::Exported`] has any). A
 //! request is answered by any number of [`Reply::Progress`] and [`Reply::Token`], then by exactly one other reply.
 
+mod files;
 mod own;
 
+pub use files::{
+    Destination, FilePlan, HeatMap, Magnitudes, Merging, MethodCard, PRIVATE_FOLDER, TensorLook,
+};
 pub use own::{Cost, DeltaCard, Item, ItemId, ItemKind, Mismatch, ModelCard, Place};
 
 use maec_recipe::Recipe;
@@ -114,6 +118,47 @@ pub enum Request {
         language: String,
         /// Only the first so many.
         limit: Option<u32>,
+    },
+    /// A mergekit file of a method for some items, the first of them as its base, to begin with → [`Reply::Config`].
+    Template {
+        /// The method; a common one where there is none.
+        method: Option<String>,
+        /// The models.
+        items: Vec<ItemId>,
+    },
+    /// A mergekit file with one more filter on a parameter → [`Reply::Config`].
+    Filter {
+        /// The file's text.
+        yaml: String,
+        /// What tensors' names must contain.
+        filter: String,
+        /// The parameter.
+        parameter: String,
+        /// Its value for those tensors.
+        value: f64,
+    },
+    /// Plan a merge into files, from headers alone → [`Reply::Planned`].
+    Plan {
+        /// What is merged.
+        merging: Merging,
+        /// Most bytes of a file of weights.
+        shard_bytes: u64,
+    },
+    /// Merge into files; the folder's handle follows the JSON where one was picked → [`Reply::Written`].
+    Write {
+        /// What is merged.
+        merging: Merging,
+        /// Most bytes of a file of weights.
+        shard_bytes: u64,
+        /// Where the files go.
+        destination: Destination,
+    },
+    /// Statistics of models, and how they differ → [`Reply::Inspected`].
+    Inspect {
+        /// What differences are taken from.
+        base: Option<ItemId>,
+        /// The models.
+        items: Vec<ItemId>,
     },
     /// Stop an earlier request, which then answers [`Reply::Cancelled`]. Has no reply of its own.
     Cancel {
@@ -238,6 +283,40 @@ pub enum Reply {
         /// Seconds it took.
         seconds: f64,
     },
+    /// A mergekit file, and what else could be in it.
+    Config {
+        /// Its text.
+        yaml: String,
+        /// All methods, sorted by name.
+        methods: Vec<MethodCard>,
+    },
+    /// A merge into files, planned.
+    Planned {
+        /// What it will do; nothing where it can't run.
+        plan: Option<FilePlan>,
+        /// Everything that stands in its way, each in one sentence that says what to do.
+        problems: Vec<String>,
+    },
+    /// A merge is in its files.
+    Written {
+        /// Model hash, 64 hex digits.
+        hash: String,
+        /// All files with their lengths in bytes, in the order in which they were written.
+        files: Vec<(String, u64)>,
+        /// Bytes of weights read.
+        bytes_read: u64,
+        /// Seconds it took.
+        seconds: f64,
+        /// Most bytes of the engine's memory at any time.
+        peak_bytes: u64,
+    },
+    /// What is inside models.
+    Inspected {
+        /// Metrics by layer and kind, for every model; metrics that have no values are left out.
+        maps: Vec<HeatMap>,
+        /// Every tensor, sorted by name.
+        tensors: Vec<TensorLook>,
+    },
     /// Long work goes on.
     Progress {
         /// What is being done, for people: "Answering in Spanish (task vector)".
@@ -246,6 +325,9 @@ pub enum Reply {
         done: u64,
         /// Units in all.
         total: u64,
+        /// Bytes of the engine's memory now; 0 where the host does not say.
+        #[serde(default)]
+        memory_bytes: u64,
     },
     /// The request was cancelled.
     Cancelled,

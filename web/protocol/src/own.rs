@@ -68,6 +68,13 @@ pub enum ItemKind {
         /// What it says.
         recipe: Recipe,
     },
+    /// A mergekit file.
+    Config {
+        /// Its text.
+        yaml: String,
+        /// The models that it names.
+        models: Vec<String>,
+    },
 }
 
 /// What the headers say of a model.

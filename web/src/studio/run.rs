@@ -210,7 +210,7 @@ impl Studio {
         self.working(label, 0, 0, None);
         let started = browser::now();
         let on_event = Rc::new(move |event| {
-            if let Reply::Progress { label, done, total } = event {
+            if let Reply::Progress { label, done, total, .. } = event {
                 let left = scale::time_left(browser::now() - started, done, total);
                 self.working(&label, done, total, left);
             }

@@ -93,6 +93,10 @@ impl<P: Processor> Host for Worker<P> {
         scope::now()
     }
 
+    fn memory_bytes(&self) -> u64 {
+        scope::memory_bytes()
+    }
+
     fn dispatches(&self) -> u64 {
         self.processor.dispatches()
     }

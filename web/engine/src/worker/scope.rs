@@ -12,6 +12,13 @@ pub fn get() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
+/// Bytes of WebAssembly memory, which only grows.
+pub fn memory_bytes() -> u64 {
+    let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+    let buffer: js_sys::ArrayBuffer = memory.buffer().unchecked_into();
+    buffer.byte_length().into()
+}
+
 /// Posts `[json, bytes…]`; the bytes are moved, not copied once more.
 pub fn post(message: &FromEngine, files: Vec<Vec<u8>>) {
     let Ok(json) = serde_json::to_string(message) else {

@@ -79,6 +79,7 @@ fn word(kind: &ItemKind) -> &'static str {
         ItemKind::Delta(_) => "Delta",
         ItemKind::Pack { .. } => "Pack",
         ItemKind::Recipe { .. } => "Recipe",
+        ItemKind::Config { .. } => "Merge file",
     }
 }
 
@@ -95,6 +96,7 @@ fn details(item: &Item) -> AnyView {
             (list, base.obstacle.clone())
         }
         ItemKind::Recipe { recipe: own } => (recipe(own), None),
+        ItemKind::Config { models, .. } => (vec![("Models", models.join(", "))], None),
     };
     if item.bytes_to_fetch > 0 {
         list.push(("To fetch", bytes(item.bytes_to_fetch)));

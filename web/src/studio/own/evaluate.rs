@@ -125,7 +125,7 @@ impl Studio {
         self.engine_ready(|hands| hands.own.evaluate.cancelled).await?;
         let started = browser::now();
         let on_event = Rc::new(move |event| {
-            if let Reply::Progress { label, done, total } = event {
+            if let Reply::Progress { label, done, total, .. } = event {
                 let left = scale::time_left(browser::now() - started, done, total);
                 self.own.evaluating.set(Run::Working { label, done, total, left });
             }

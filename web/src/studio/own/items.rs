@@ -32,8 +32,10 @@ pub fn question(entries: &[Entry], chosen: Option<Key>, recipe: Option<Recipe>) 
     }
     let known_entries = entries.iter().filter(|entry| known(entry).is_some()).cloned().collect::<Vec<_>>();
     let base = base_of(&known_entries, chosen)?;
-    let takes_part =
-        |entry: &&Entry| !matches!(entry.item.as_ref().map(|item| &item.kind), Some(ItemKind::Recipe { .. }));
+    let takes_part = |entry: &&Entry| {
+        let kind = entry.item.as_ref().map(|item| &item.kind);
+        !matches!(kind, Some(ItemKind::Recipe { .. } | ItemKind::Config { .. }))
+    };
     let (first, others): (Vec<_>, Vec<_>) =
         known_entries.iter().filter(takes_part).partition(|entry| entry.key == base);
     let items = first.into_iter().chain(others).filter_map(|entry| Some(entry.item.as_ref()?.id)).collect();
@@ -44,7 +46,7 @@ pub fn question(entries: &[Entry], chosen: Option<Key>, recipe: Option<Recipe>) 
 pub fn recipe_in(item: &Item) -> Option<&Recipe> {
     match &item.kind {
         ItemKind::Recipe { recipe } | ItemKind::Pack { recipe, .. } => Some(recipe),
-        ItemKind::Model(_) | ItemKind::Delta(_) => None,
+        ItemKind::Model(_) | ItemKind::Delta(_) | ItemKind::Config { .. } => None,
     }
 }
 

@@ -71,7 +71,7 @@ impl Studio {
         });
         let started = browser::now();
         let on_event = Rc::new(move |event| {
-            if let Reply::Progress { label, done, total } = event {
+            if let Reply::Progress { label, done, total, .. } = event {
                 let left = scale::time_left(browser::now() - started, done, total);
                 self.own.loading.set(Run::Working { label, done, total, left });
             }
@@ -88,7 +88,7 @@ impl Studio {
         };
         let chat = base.as_ref().is_some_and(|base| match &base.kind {
             ItemKind::Model(card) | ItemKind::Pack { base: card, .. } => card.chat,
-            ItemKind::Delta(_) | ItemKind::Recipe { .. } => false,
+            ItemKind::Delta(_) | ItemKind::Recipe { .. } | ItemKind::Config { .. } => false,
         });
         let title = base.map(|base| base.title).unwrap_or_default();
         Ok(Loaded { question, title, chat, seconds, device_bytes, merged_tensors })

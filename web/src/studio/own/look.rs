@@ -201,6 +201,7 @@ fn summary(item: &Item) -> String {
             crate::format::plural(deltas.len(), "delta")
         ),
         ItemKind::Recipe { .. } => "a recipe".into(),
+        ItemKind::Config { .. } => "a mergekit file".into(),
     };
     format!("{} is {what}.", item.title)
 }
