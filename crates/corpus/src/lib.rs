@@ -1,0 +1,1 @@
+//! Corpora to packed blocks of tokens.
