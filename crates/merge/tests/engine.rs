@@ -189,7 +189,7 @@ impl Output for Full {
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
         match self.0.checked_sub(bytes.len()) {
             Some(left) => self.0 = left,
             None => {
@@ -243,10 +243,11 @@ fn merge_to(
         fn begin(&mut self, shard: &Shard) -> Result<(), Error> {
             self.inner.begin(shard)
         }
-        fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        fn write(&mut self, mut bytes: Vec<u8>) -> Result<(), Error> {
             if self.left == Some(0) {
                 // Half of the next bytes still get out.
-                self.inner.write(&bytes[..bytes.len() / 2])?;
+                bytes.truncate(bytes.len() / 2);
+                self.inner.write(bytes)?;
                 return Err(Error::Write { path: "killed".into(), source: std::io::ErrorKind::Other.into() });
             }
             self.inner.write(bytes)

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use maec_checkpoint::{AtomicFolder, Error};
 
+use super::behind::Behind;
 use super::{Output, Shard};
 
 /// The journal's name in the folder.
@@ -27,8 +28,7 @@ pub struct FilesOutput {
     /// Bytes of every tensor, in the output's order.
     tensor_bytes: Vec<u64>,
     shown: String,
-    file: Option<File>,
-    checksum: crc32fast::Hasher,
+    file: Option<Behind>,
     /// Whether the shard's header, which no checksum covers, comes next.
     at_header: bool,
 }
@@ -58,7 +58,6 @@ impl FilesOutput {
             tensor_bytes,
             shown: shown.display().to_string(),
             file: None,
-            checksum: crc32fast::Hasher::new(),
             at_header: false,
         })
     }
@@ -66,6 +65,16 @@ impl FilesOutput {
     /// The folder with all files whole; its journal is for [`remove_journal`] to remove, when nothing else can fail.
     pub fn into_folder(self) -> AtomicFolder {
         self.folder
+    }
+
+    /// Writes a file from its cursor on.
+    fn behind(&self, file: File) -> io::Result<Behind> {
+        Ok(Behind::new(file, self.journal.try_clone()?))
+    }
+
+    /// Does something with the file begun last.
+    fn with_file(&mut self, run: impl FnOnce(&mut Behind) -> io::Result<()>) -> Result<(), Error> {
+        self.file.as_mut().map_or(Ok(()), run).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, source: io::Error) -> Error {
@@ -128,7 +137,7 @@ impl FilesOutput {
                 Vec::new()
             }
         };
-        let mut done = 0;
+        let (mut done, mut cut) = (0, None);
         for shard in shards {
             let mut file = self.folder.open(&shard.file).map_err(io::Error::other)?;
             let (count, end) = self.kept(shard, &mut file, &sums)?;
@@ -145,7 +154,7 @@ impl FilesOutput {
             if count < shard.tensors.len() {
                 file.set_len(end)?;
                 file.seek(SeekFrom::Start(end))?;
-                self.file = Some(file);
+                cut = Some(file);
                 break;
             }
             file.sync_all()?;
@@ -158,6 +167,7 @@ impl FilesOutput {
             text += &format!("{place} {sum:08x}\n");
         }
         self.journal.write_all(text.as_bytes())?;
+        self.file = cut.map(|file| self.behind(file)).transpose()?;
         Ok(done)
     }
 }
@@ -194,32 +204,24 @@ impl Output for FilesOutput {
 
     fn begin(&mut self, shard: &Shard) -> Result<(), Error> {
         let file = self.folder.open(&shard.file)?;
-        file.set_len(0).map_err(|error| self.failed(error))?;
-        self.file = Some(file);
+        let emptied = file.set_len(0).and_then(|()| self.behind(file));
+        self.file = Some(emptied.map_err(|error| self.failed(error))?);
         self.at_header = true;
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if !std::mem::take(&mut self.at_header) {
-            self.checksum.update(bytes);
-        }
-        match self.file.as_mut().map(|file| file.write_all(bytes)) {
-            Some(Err(error)) => Err(self.failed(error)),
-            _ => Ok(()),
-        }
+    fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        let at_header = std::mem::take(&mut self.at_header);
+        self.with_file(|file| if at_header { file.header(bytes) } else { file.bytes(bytes) })
     }
 
     fn wrote(&mut self, tensor: usize) -> Result<(), Error> {
-        let sum = std::mem::take(&mut self.checksum).finalize();
-        let line = format!("{tensor} {sum:08x}\n");
-        self.journal.write_all(line.as_bytes()).map_err(|error| self.failed(error))
+        self.with_file(|file| file.wrote(tensor))
     }
 
     fn end(&mut self) -> Result<(), Error> {
-        match self.file.take().map(|file| file.sync_all()) {
-            Some(Err(error)) => Err(self.failed(error)),
-            _ => Ok(()),
-        }
+        let ended = self.with_file(Behind::finish);
+        self.file = None;
+        ended
     }
 }

@@ -6,6 +6,8 @@
 //! byte is written.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod behind;
+#[cfg(not(target_arch = "wasm32"))]
 mod files;
 mod output;
 mod pipeline;
@@ -103,8 +105,8 @@ pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
     let tile = tiles(usize::MAX, granule).next().map_or(TILE, |range| range.len());
     // Each thread widens every input's tile and the merged one to f32, and reads a stored one.
     let buffers = threads * (inputs + 2) * tile * size_of::<f32>();
-    // A wave is merged while the ones before it wait to be written.
-    let waves = (threads * TILES_PER_THREAD * TILE + (pipeline::WAITING + 1) * tile) * size_of::<f32>();
+    // A wave is merged while the ones before it wait to be hashed and, as many again, to be written.
+    let waves = (threads * TILES_PER_THREAD * TILE + (2 * pipeline::WAITING + 2) * tile) * size_of::<f32>();
     // Counts of a survey: 2¹⁶ for each model in each run of tiles.
     let counts = 2 * threads * inputs * (1 << 16) * size_of::<u64>();
     (buffers + waves + counts) as u64

@@ -16,7 +16,7 @@ pub trait Output: Send {
     fn begin(&mut self, shard: &Shard) -> Result<(), Error>;
 
     /// Appends bytes to the file begun last.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
+    fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error>;
 
     /// The tensor of this place has been written whole.
     fn wrote(&mut self, _tensor: usize) -> Result<(), Error> {
@@ -40,9 +40,9 @@ impl Output for MemoryOutput {
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
         if let Some((_, file)) = self.files.last_mut() {
-            file.extend_from_slice(bytes);
+            file.extend_from_slice(&bytes);
         }
         Ok(())
     }

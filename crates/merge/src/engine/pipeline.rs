@@ -1,12 +1,12 @@
-//! Hashing and writing beside merging: natively on a thread of their own.
+//! Hashing beside merging: natively on a thread of its own, which hands on what is written.
 
 use maec_checkpoint::{ModelHasher, TensorInfo};
 
 use super::{Output, Send, Shard};
 use crate::MergeError;
 
-/// Merged tiles that may wait to be written.
-pub(super) const WAITING: usize = 32;
+/// Merged tiles that may wait to be hashed.
+pub(super) const WAITING: usize = 16;
 
 /// Runs `merge`, which sends tiles in the output's order from tensor `done` on, and writes and hashes them. Returns the
 /// model hash.
@@ -20,14 +20,14 @@ pub(super) fn run(
 ) -> Result<String, MergeError> {
     let mut writer = Writer { outputs, shards, next: done, due: 0, hasher, output };
     #[cfg(target_arch = "wasm32")]
-    merge(&mut |index, bytes| writer.take(index, &bytes))?;
+    merge(&mut |index, bytes| writer.take(index, bytes))?;
     #[cfg(not(target_arch = "wasm32"))]
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel::<(usize, Vec<u8>)>(WAITING);
         writer = std::thread::scope(|scope| {
             let writing = scope.spawn(move || {
                 for (index, bytes) in receiver {
-                    writer.take(index, &bytes)?;
+                    writer.take(index, bytes)?;
                 }
                 Ok(writer)
             });
@@ -58,19 +58,19 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Takes the next bytes of a tensor.
-    fn take(&mut self, index: usize, bytes: &[u8]) -> Result<(), MergeError> {
+    fn take(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MergeError> {
         debug_assert_eq!(index, self.next, "tiles come in the output's order");
         if self.due == 0 {
             if let Some(shard) = self.shards.iter().find(|shard| shard.tensors.start == index) {
                 self.output.begin(shard)?;
-                self.output.write(&shard.header)?;
+                self.output.write(shard.header.clone())?;
             }
             self.hasher.begin(&self.outputs[index]);
             self.due = self.outputs[index].bytes();
         }
-        self.hasher.update(bytes);
-        self.output.write(bytes)?;
+        self.hasher.update(&bytes);
         self.due -= bytes.len();
+        self.output.write(bytes)?;
         if self.due == 0 {
             self.output.wrote(index)?;
             self.next = index + 1;
