@@ -6,21 +6,24 @@ use std::ops::Range;
 use maec_checkpoint::{TensorInfo, convert, model_hash};
 use maec_recipe::Recipe;
 
-use crate::engine::{Job, Pool, ProgressFn, Scratch, TensorMerge};
+use crate::engine::{Job, Learned, Pool, Scratch, TensorMerge};
 use crate::method::method;
 use crate::plan::{check, output_tensors};
-use crate::progress::Meter;
 use crate::report::InputReport;
 use crate::select::Selection;
-use crate::stats::{TensorStats, of_tensor, select_tensors};
-use crate::tiles::Tiles;
-use crate::{Inputs, MergeError, Report, Stage};
+use crate::stats::{Sums, TensorStats, select_tensors};
+use crate::tiles::{Tiles, ranges_from};
+use crate::{Inputs, MergeError, Report};
+
+/// Tensors whose sums are taken at once, for every thread.
+const TENSORS_PER_THREAD: usize = 4;
 
 /// A merge by a recipe.
 pub struct MaecJob<'a> {
     inputs: &'a Inputs<'a>,
     recipe: &'a Recipe,
     outputs: Vec<TensorInfo>,
+    survey: Survey,
     stats: Vec<TensorStats>,
     selection: Selection,
     allow_nonfinite: bool,
@@ -47,7 +50,8 @@ impl<'a> MaecJob<'a> {
         }
         let outputs = output_tensors(inputs, recipe);
         let selection = Selection { rank: Vec::new(), selected: Vec::new() };
-        Ok(Self { inputs, recipe, outputs, stats: Vec::new(), selection, allow_nonfinite })
+        let survey = Survey::of(inputs.base.tensors());
+        Ok(Self { inputs, recipe, outputs, survey, stats: Vec::new(), selection, allow_nonfinite })
     }
 
     /// The account of a merge that ran, with its model hash; `hash_inputs` reads every input once more, for its own.
@@ -64,35 +68,79 @@ impl<'a> MaecJob<'a> {
     }
 }
 
+/// Eq. 4 under way.
+struct Survey {
+    /// Places of tensors that have not begun, the next one last.
+    waiting: Vec<usize>,
+    /// Those that have.
+    begun: Vec<Begun>,
+    /// What was found, by place.
+    found: Vec<Option<TensorStats>>,
+    is_done: bool,
+}
+
+/// The sums over a tensor's elements up to one.
+struct Begun {
+    place: usize,
+    at: usize,
+    sums: Sums,
+}
+
+impl Survey {
+    fn of(infos: &[TensorInfo]) -> Self {
+        // The largest first, or one thread is left with it at the end.
+        let mut waiting: Vec<usize> = (0..infos.len()).collect();
+        waiting.sort_by_key(|&place| (infos[place].elements(), std::cmp::Reverse(place)));
+        Self { waiting, begun: Vec::new(), found: vec![None; infos.len()], is_done: false }
+    }
+}
+
 impl Job for MaecJob<'_> {
     fn outputs(&self) -> &[TensorInfo] {
         &self.outputs
     }
 
     /// Eq. 4. A tensor's sums are taken by one thread in element order, so that no bit depends on the number of threads.
-    fn prepare(&mut self, pool: &Pool, progress: &mut ProgressFn<'_>) -> Result<(), MergeError> {
+    fn prepare(&mut self, pool: &Pool, most_tiles: usize) -> Result<Option<Learned>, MergeError> {
         let infos = self.inputs.base.tensors();
-        let mut meter = Meter::new(Stage::Statistics, infos, progress);
-        // The largest first, or one thread is left with it at the end; in groups, so that progress is heard of.
-        let mut order: Vec<usize> = (0..infos.len()).collect();
-        order.sort_by_key(|&place| std::cmp::Reverse(infos[place].elements()));
-        let mut found: Vec<Option<TensorStats>> = vec![None; infos.len()];
-        for group in order.chunks(4 * pool.threads()) {
-            let stats = pool.map(group.to_vec(), |scratch, place| {
-                let buffers = std::mem::take(&mut scratch.maec);
-                let mut tiles = Tiles::with(self.inputs, self.recipe, self.allow_nonfinite, buffers);
-                let stats = of_tensor(&mut tiles, &infos[place], &mut |_, _| (), &mut |_| Ok(()));
-                scratch.maec = tiles.into_buffers();
-                stats.map(|stats| (place, stats))
-            })?;
-            for (place, stats) in stats {
-                meter.advance(&infos[place].name, infos[place].elements())?;
-                found[place] = Some(stats);
+        let survey = &mut self.survey;
+        while survey.begun.len() < TENSORS_PER_THREAD * pool.threads()
+            && let Some(place) = survey.waiting.pop()
+        {
+            survey.begun.push(Begun { place, at: 0, sums: Sums::default() });
+        }
+        let Some(tensor) = survey.begun.first().map(|begun| begun.place) else {
+            if !survey.is_done {
+                survey.is_done = true;
+                self.stats = survey.found.drain(..).flatten().collect();
+                self.selection = select_tensors(&self.stats, self.recipe);
+            }
+            return Ok(None);
+        };
+        let each = (most_tiles / TENSORS_PER_THREAD).max(1);
+        let begun = pool.map(std::mem::take(&mut survey.begun), |scratch, mut begun: Begun| {
+            let info = &infos[begun.place];
+            let buffers = std::mem::take(&mut scratch.maec);
+            let mut tiles = Tiles::with(self.inputs, self.recipe, self.allow_nonfinite, buffers);
+            let before = begun.at;
+            for elements in ranges_from(begun.at, info.elements()).take(each) {
+                begun.at = elements.end;
+                begun.sums.add(tiles.load(&info.name, elements, true, &mut |_, _| ())?);
+            }
+            scratch.maec = tiles.into_buffers();
+            Ok((begun.at - before, begun))
+        })?;
+        let mut elements = 0;
+        for (read, begun) in begun {
+            elements += read;
+            let info = &infos[begun.place];
+            if begun.at == info.elements() {
+                survey.found[begun.place] = Some(begun.sums.finish(info));
+            } else {
+                survey.begun.push(begun);
             }
         }
-        self.stats = found.into_iter().flatten().collect();
-        self.selection = select_tensors(&self.stats, self.recipe);
-        Ok(())
+        Ok(Some(Learned { tensor, elements }))
     }
 
     fn tensor(&self, index: usize) -> Result<Box<dyn TensorMerge + '_>, MergeError> {

@@ -110,7 +110,7 @@ pub(crate) fn of_tensor(
 
 /// Running sums over a tensor, each with one accumulator in element order, so that tiles leave no trace.
 #[derive(Default)]
-struct Sums {
+pub(crate) struct Sums {
     dot: f64,
     ability: f64,
     language: f64,
@@ -119,7 +119,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, Terms { base, ability, language }: Terms<'_>) {
+    pub fn add(&mut self, Terms { base, ability, language }: Terms<'_>) {
         for ((&base, &ability), &language) in base.iter().zip(ability).zip(language) {
             self.dot += ability * language;
             self.ability += ability * ability;
@@ -129,7 +129,7 @@ impl Sums {
         }
     }
 
-    fn finish(self, info: &TensorInfo) -> TensorStats {
+    pub fn finish(self, info: &TensorInfo) -> TensorStats {
         let (ability_norm, language_norm) = (self.ability.sqrt(), self.language.sqrt());
         TensorStats {
             name: info.name.clone(),
@@ -146,7 +146,7 @@ impl Sums {
 }
 
 /// dot / (‖a‖·‖b‖), and 0 where a side is zero or the quotient is no number.
-fn cosine(dot: f64, a: f64, b: f64) -> f64 {
+pub(crate) fn cosine(dot: f64, a: f64, b: f64) -> f64 {
     let cosine = dot / (a * b);
     if a == 0.0 || b == 0.0 || cosine.is_nan() { 0.0 } else { cosine }
 }

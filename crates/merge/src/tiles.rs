@@ -19,7 +19,12 @@ pub(crate) const MEMORY_BYTES: u64 = 8 * (TILE * size_of::<f64>()) as u64;
 
 /// The ranges of flat indices that tile a tensor of so many elements, in order.
 pub(crate) fn ranges(elements: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..elements).step_by(TILE).map(move |start| start..elements.min(start + TILE))
+    ranges_from(0, elements)
+}
+
+/// Those from an element on where one begins.
+pub(crate) fn ranges_from(first: usize, elements: usize) -> impl Iterator<Item = Range<usize>> {
+    (first..elements).step_by(TILE).map(move |start| start..elements.min(start + TILE))
 }
 
 /// One tile of one tensor at a time: the base, R(A) and R_Lang.

@@ -21,10 +21,9 @@ pub use plan::ConfigPlan;
 pub use problem::Problem;
 pub use tokenizer::{Joined, join_vocabularies};
 
-use crate::engine::{Copied, Job, Merged, Pool, ProgressFn, Source, TensorMerge, tiles, with_tile};
-use crate::methods::{Dialect, Kind, Method, Parameter, Settings, Totals, Unfit};
-use crate::progress::Meter;
-use crate::{MergeError, Stage};
+use crate::MergeError;
+use crate::engine::{Copied, Job, Learned, Merged, Pool, Source, TILE, TensorMerge, tiles, with_tile};
+use crate::methods::{Dialect, Kind, Method, Parameter, Settings, Survey, Totals, Unfit};
 use arrange::{Arranged, Slice};
 
 /// A model of a configuration, opened.
@@ -47,6 +46,8 @@ pub struct ConfigJob<'c> {
     tensors: Vec<Arranged>,
     outputs: Vec<TensorInfo>,
     whole: Vec<f64>,
+    look: Option<WholeLook>,
+    is_prepared: bool,
     /// Go on where a value is NaN or infinite.
     pub allow_nonfinite: bool,
 }
@@ -78,6 +79,8 @@ impl<'c> ConfigJob<'c> {
             tensors,
             outputs: Vec::new(),
             whole: Vec::new(),
+            look: None,
+            is_prepared: false,
             allow_nonfinite: false,
         };
         job.outputs = (0..job.tensors.len()).map(|index| job.output(index)).collect();
@@ -218,31 +221,51 @@ impl Job for ConfigJob<'_> {
         &self.outputs
     }
 
-    fn prepare(&mut self, pool: &Pool, progress: &mut ProgressFn<'_>) -> Result<(), MergeError> {
-        if self.tensors.is_empty() {
-            return Ok(());
-        }
-        let survey = self.with_settings(0, |settings| self.method.whole(settings));
-        let Some(mut survey) = survey.map_err(|unfit| self.unfit(0, unfit))? else { return Ok(()) };
-        while let Some(sizes) = survey.next() {
-            let mut totals = Totals::new(sizes);
-            let mut meter = Meter::new(Stage::Statistics, &self.outputs, progress);
-            for (index, info) in self.outputs.iter().enumerate() {
-                let (base, inputs) = self.sources(index)?;
-                if dtype::is_float(info.dtype) {
-                    let of = &*survey;
-                    let part = pool.totals(sizes, tiles(info.elements(), 1), |scratch, range, totals| {
-                        let look = |tile: &crate::methods::Tile<'_>, _: &mut Vec<f32>| of.look(tile, totals);
-                        with_tile(base.as_ref(), &inputs, range, self.allow_nonfinite, scratch, look)
-                    })?;
-                    totals.add(&part);
-                }
-                meter.advance(&info.name, info.elements())?;
+    fn prepare(&mut self, pool: &Pool, most_tiles: usize) -> Result<Option<Learned>, MergeError> {
+        let Some(mut look) = self.look.take().map_or_else(|| self.first_look(), |look| Ok(Some(look)))?
+        else {
+            return Ok(None);
+        };
+        let Some(sizes) = look.survey.next() else {
+            self.whole = look.survey.learned();
+            self.is_prepared = true;
+            return Ok(None);
+        };
+        let totals = look.totals.get_or_insert_with(|| Totals::new(sizes));
+        let info = &self.outputs[look.tensor];
+        let left = info.elements() - look.at;
+        let learned = if dtype::is_float(info.dtype) {
+            let (base, inputs) = self.sources(look.tensor)?;
+            let (survey, nonfinite) = (&*look.survey, self.allow_nonfinite);
+            let some: Vec<_> = tiles(info.elements(), 1)
+                .skip(look.at / TILE)
+                .take(most_tiles.saturating_mul(pool.threads()).max(1))
+                .collect();
+            let end = some.last().map_or(look.at, |range| range.end);
+            let part = look.part.get_or_insert_with(|| Totals::new(sizes));
+            pool.gather(part, some, |scratch, range, totals| {
+                let look = |tile: &crate::methods::Tile<'_>, _: &mut Vec<f32>| survey.look(tile, totals);
+                with_tile(base.as_ref(), &inputs, range, nonfinite, scratch, look)
+            })?;
+            end - look.at
+        } else {
+            left
+        };
+        let step = Learned { tensor: look.tensor, elements: learned };
+        look.at += learned;
+        if learned == left {
+            // A tensor's sums are added as a whole.
+            if let Some(part) = look.part.take() {
+                totals.add(&part);
             }
-            survey.learn(&totals);
+            (look.tensor, look.at) = (look.tensor + 1, 0);
+            if look.tensor == self.outputs.len() {
+                look.survey.learn(totals);
+                (look.totals, look.tensor) = (None, 0);
+            }
         }
-        self.whole = survey.learned();
-        Ok(())
+        self.look = Some(look);
+        Ok(Some(step))
     }
 
     fn tensor(&self, index: usize) -> Result<Box<dyn TensorMerge + '_>, MergeError> {
@@ -259,7 +282,29 @@ impl Job for ConfigJob<'_> {
     }
 }
 
+/// The method's survey of the whole model under way.
+struct WholeLook {
+    survey: Box<dyn Survey>,
+    /// Of this round, of all tensors before this one.
+    totals: Option<Totals>,
+    /// Of this tensor so far.
+    part: Option<Totals>,
+    tensor: usize,
+    /// The element that comes next.
+    at: usize,
+}
+
 impl ConfigJob<'_> {
+    /// The survey that the method takes of the whole model before the first tensor is merged, if it takes one.
+    fn first_look(&self) -> Result<Option<WholeLook>, MergeError> {
+        if self.tensors.is_empty() || self.is_prepared {
+            return Ok(None);
+        }
+        let survey = self.with_settings(0, |settings| self.method.whole(settings));
+        let survey = survey.map_err(|unfit| self.unfit(0, unfit))?;
+        Ok(survey.map(|survey| WholeLook { survey, totals: None, part: None, tensor: 0, at: 0 }))
+    }
+
     fn unfit(&self, index: usize, unfit: Unfit) -> MergeError {
         let tensor = self.tensors[index].name.clone();
         let Unfit { parameter, reason } = unfit;

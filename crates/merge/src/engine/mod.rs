@@ -14,20 +14,25 @@ mod pipeline;
 mod pool;
 mod shards;
 mod source;
+mod steps;
 mod tensor;
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use maec_checkpoint::{ModelHasher, TensorInfo};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{FilesOutput, remove_journal};
-pub use output::{MemoryOutput, Output};
+pub use output::{Event, MemoryOutput, Output};
 pub use pool::Pool;
 pub use shards::{Shard, index, shards};
 pub use source::Source;
+pub use steps::Run;
 pub(crate) use tensor::with_tile;
 pub use tensor::{Copied, Merged, Scratch, TensorMerge};
+
+use pipeline::Cutter;
+use steps::{MergedTile, Merging};
 
 use crate::methods::Totals;
 use crate::progress::Meter;
@@ -44,11 +49,21 @@ pub trait Job: Sync {
     /// The output's tensors, sorted by name.
     fn outputs(&self) -> &[TensorInfo];
 
-    /// Learns what it needs of the whole model.
-    fn prepare(&mut self, pool: &Pool, progress: &mut ProgressFn<'_>) -> Result<(), MergeError>;
+    /// Learns something more of the whole model from at most so many tiles for each thread, or so: what it read, and `None`
+    /// when it knows all that it needs.
+    fn prepare(&mut self, pool: &Pool, most_tiles: usize) -> Result<Option<Learned>, MergeError>;
 
     /// The tensor of a place in [`outputs`](Self::outputs), ready for its own statistics.
     fn tensor(&self, index: usize) -> Result<Box<dyn TensorMerge + '_>, MergeError>;
+}
+
+/// What a step of [`Job::prepare`] read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Learned {
+    /// The tensor, or the last of several: its place in the output.
+    pub tensor: usize,
+    /// Elements of the output.
+    pub elements: usize,
 }
 
 /// Is told how far a merge has come; answers whether to go on.
@@ -67,7 +82,7 @@ pub fn run(
     pool: &Pool,
     progress: &mut ProgressFn<'_>,
 ) -> Result<String, MergeError> {
-    job.prepare(pool, progress)?;
+    prepare(job, pool, progress)?;
     let job = &*job;
     let outputs = job.outputs();
     let mut hasher = ModelHasher::new();
@@ -82,19 +97,40 @@ pub fn run(
     for info in &outputs[..done] {
         meter.advance(&info.name, info.elements())?;
     }
-    pipeline::run(outputs, done, shards, hasher, output, |send| {
-        let mut wave = Wave::new(pool);
-        for (index, info) in outputs.iter().enumerate().skip(done) {
-            let mut tensor = job.tensor(index)?;
-            survey(tensor.as_mut(), info.elements(), pool)?;
-            wave.push(index, info, tensor, send, &mut meter)?;
+    let cutter = Cutter::new(outputs, done, shards, hasher);
+    pipeline::run(cutter, shards, output, |send| {
+        let mut merging = Merging::new(job, done);
+        while let Some(tiles) = merging.step(pool, usize::MAX)? {
+            for MergedTile { index, elements, bytes } in tiles {
+                send(index, bytes)?;
+                meter.advance(&outputs[index].name, elements)?;
+            }
         }
-        wave.flush(send, &mut meter)
+        Ok(())
     })
 }
 
+/// Has a job learn all that it needs of the whole model.
+pub(crate) fn prepare(
+    job: &mut dyn Job,
+    pool: &Pool,
+    progress: &mut ProgressFn<'_>,
+) -> Result<(), MergeError> {
+    let total = job.outputs().iter().map(|info| info.elements() as u64).sum();
+    let mut done = 0;
+    while let Some(learned) = job.prepare(pool, usize::MAX)? {
+        // Another round begins anew.
+        done = if done >= total { 0 } else { done } + learned.elements as u64;
+        let tensor = &job.outputs()[learned.tensor].name;
+        if progress(Progress { stage: Stage::Statistics, tensor, done, total }).is_break() {
+            return Err(MergeError::Cancelled);
+        }
+    }
+    Ok(())
+}
+
 /// The ranges of flat indices that tile a tensor, in order.
-pub(crate) fn tiles(elements: usize, granule: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(crate) fn tiles(elements: usize, granule: usize) -> impl Iterator<Item = Range<usize>> {
     let tile = (TILE / granule.max(1)).max(1) * granule.max(1);
     (0..elements).step_by(tile).map(move |start| start..elements.min(start + tile))
 }
@@ -115,84 +151,13 @@ pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
 /// A tensor's rounds of statistics.
 pub(crate) fn survey(tensor: &mut dyn TensorMerge, elements: usize, pool: &Pool) -> Result<(), MergeError> {
     while let Some(sizes) = tensor.next() {
-        let of = &*tensor;
-        let totals =
-            pool.totals(sizes, tiles(elements, of.granule()), |scratch, range, totals: &mut Totals| {
-                of.look(range, scratch, totals)
-            })?;
+        let (of, mut totals) = (&*tensor, Totals::new(sizes));
+        let all = tiles(elements, of.granule()).collect();
+        pool.gather(&mut totals, all, |scratch, range, totals| of.look(range, scratch, totals))?;
         tensor.learn(&totals);
     }
     Ok(())
 }
 
-/// Tiles of one or more tensors that are merged at once.
-struct Wave<'j, 'p> {
-    pool: &'p Pool,
-    tensors: Vec<(usize, &'j TensorInfo, Box<dyn TensorMerge + 'j>)>,
-    /// Place in `tensors`, and the elements.
-    tiles: Vec<(usize, std::ops::Range<usize>)>,
-    /// Of all its tiles.
-    elements: usize,
-}
-
 /// Takes the merged bytes of a tensor's next tile.
 type Send<'s> = dyn FnMut(usize, Vec<u8>) -> Result<(), MergeError> + 's;
-
-impl<'j, 'p> Wave<'j, 'p> {
-    fn new(pool: &'p Pool) -> Self {
-        Self { pool, tensors: Vec::new(), tiles: Vec::new(), elements: 0 }
-    }
-
-    fn push(
-        &mut self,
-        index: usize,
-        info: &'j TensorInfo,
-        tensor: Box<dyn TensorMerge + 'j>,
-        send: &mut Send<'_>,
-        meter: &mut Meter<'_>,
-    ) -> Result<(), MergeError> {
-        let granule = tensor.granule();
-        self.tensors.push((index, info, tensor));
-        if info.elements() == 0 {
-            self.flush(send, meter)?;
-            return send(index, Vec::new());
-        }
-        for range in tiles(info.elements(), granule) {
-            self.elements += range.len();
-            self.tiles.push((self.tensors.len() - 1, range));
-            if self.elements >= self.pool.threads() * TILES_PER_THREAD * TILE {
-                self.run(send, meter)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Merges what has gathered; tensors stay for tiles still to come.
-    fn run(&mut self, send: &mut Send<'_>, meter: &mut Meter<'_>) -> Result<(), MergeError> {
-        self.elements = 0;
-        let tensors = &self.tensors;
-        let merged = self.pool.map(std::mem::take(&mut self.tiles), |scratch, (place, range)| {
-            let (_, info, tensor) = &tensors[place];
-            let mut bytes =
-                Vec::with_capacity(range.len() * maec_checkpoint::dtype::bytes_per_element(info.dtype));
-            tensor.merge(range.clone(), scratch, &mut bytes)?;
-            Ok((place, range.len(), bytes))
-        })?;
-        for (place, elements, bytes) in merged {
-            let (index, info, _) = &self.tensors[place];
-            send(*index, bytes)?;
-            meter.advance(&info.name, elements)?;
-        }
-        let last = self.tensors.len() - 1;
-        self.tensors.drain(..last);
-        Ok(())
-    }
-
-    fn flush(&mut self, send: &mut Send<'_>, meter: &mut Meter<'_>) -> Result<(), MergeError> {
-        if !self.tiles.is_empty() {
-            self.run(send, meter)?;
-        }
-        self.tensors.clear();
-        Ok(())
-    }
-}

@@ -4,6 +4,19 @@ use maec_checkpoint::{Error, MemoryWeights, TensorInfo};
 
 use super::Shard;
 
+/// What is done next with a merge's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The file of this shard begins.
+    Begin(usize),
+    /// The next bytes of the file begun last, its header first.
+    Bytes(Vec<u8>),
+    /// The tensor of this place is whole.
+    Wrote(usize),
+    /// The file begun last is whole.
+    End,
+}
+
 /// Files written one after the other. What is dropped unfinished is the implementor's to remove or to keep for a later run.
 pub trait Output: Send {
     /// How many tensors are whole from a run that was cut off; their stored bytes go to `seen`, with the tensor's place, in

@@ -2,34 +2,39 @@
 
 use maec_checkpoint::{ModelHasher, TensorInfo};
 
-use super::{Output, Send, Shard};
+use super::{Event, Output, Send, Shard};
 use crate::MergeError;
 
 /// Merged tiles that may wait to be hashed.
 pub(super) const WAITING: usize = 16;
 
-/// Runs `merge`, which sends tiles in the output's order from tensor `done` on, and writes and hashes them. Returns the
-/// model hash.
+/// Runs `merge`, which sends tiles in the output's order, and writes and hashes them. Returns the model hash.
 pub(super) fn run(
-    outputs: &[TensorInfo],
-    done: usize,
+    mut cutter: Cutter<'_>,
     shards: &[Shard],
-    hasher: ModelHasher,
     output: &mut dyn Output,
     merge: impl FnOnce(&mut Send<'_>) -> Result<(), MergeError>,
 ) -> Result<String, MergeError> {
-    let mut writer = Writer { outputs, shards, next: done, due: 0, hasher, output };
+    let mut put = |event| {
+        match event {
+            Event::Begin(shard) => output.begin(&shards[shard]),
+            Event::Bytes(bytes) => output.write(bytes),
+            Event::Wrote(tensor) => output.wrote(tensor),
+            Event::End => output.end(),
+        }
+        .map_err(MergeError::from)
+    };
     #[cfg(target_arch = "wasm32")]
-    merge(&mut |index, bytes| writer.take(index, bytes))?;
+    merge(&mut |index, bytes| cutter.take(index, bytes, &mut put))?;
     #[cfg(not(target_arch = "wasm32"))]
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel::<(usize, Vec<u8>)>(WAITING);
-        writer = std::thread::scope(|scope| {
+        cutter = std::thread::scope(|scope| {
             let writing = scope.spawn(move || {
                 for (index, bytes) in receiver {
-                    writer.take(index, bytes)?;
+                    cutter.take(index, bytes, &mut put)?;
                 }
-                Ok(writer)
+                Ok(cutter)
             });
             // A writer that failed hangs up; its own error is the one to tell.
             let merged =
@@ -38,14 +43,15 @@ pub(super) fn run(
             let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match (written, merged) {
                 (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-                (Ok(writer), Ok(())) => Ok(writer),
+                (Ok(cutter), Ok(())) => Ok(cutter),
             }
         })?;
     }
-    Ok(writer.hasher.finish())
+    Ok(cutter.finish())
 }
 
-struct Writer<'a> {
+/// Puts headers, tiles and ends of files in order, and hashes.
+pub(super) struct Cutter<'a> {
     outputs: &'a [TensorInfo],
     shards: &'a [Shard],
     /// The tensor that comes next, or is being written.
@@ -53,31 +59,43 @@ struct Writer<'a> {
     /// Bytes still due of it; 0 before it begins.
     due: usize,
     hasher: ModelHasher,
-    output: &'a mut dyn Output,
 }
 
-impl Writer<'_> {
+/// Is told what to do next with the files.
+type Put<'p> = dyn FnMut(Event) -> Result<(), MergeError> + 'p;
+
+impl<'a> Cutter<'a> {
+    /// The first tensor to come has this place; `hasher` has seen those before it.
+    pub fn new(outputs: &'a [TensorInfo], next: usize, shards: &'a [Shard], hasher: ModelHasher) -> Self {
+        Self { outputs, shards, next, due: 0, hasher }
+    }
+
     /// Takes the next bytes of a tensor.
-    fn take(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), MergeError> {
+    pub fn take(&mut self, index: usize, bytes: Vec<u8>, put: &mut Put<'_>) -> Result<(), MergeError> {
         debug_assert_eq!(index, self.next, "tiles come in the output's order");
         if self.due == 0 {
-            if let Some(shard) = self.shards.iter().find(|shard| shard.tensors.start == index) {
-                self.output.begin(shard)?;
-                self.output.write(shard.header.clone())?;
+            if let Some(shard) = self.shards.iter().position(|shard| shard.tensors.start == index) {
+                put(Event::Begin(shard))?;
+                put(Event::Bytes(self.shards[shard].header.clone()))?;
             }
             self.hasher.begin(&self.outputs[index]);
             self.due = self.outputs[index].bytes();
         }
         self.hasher.update(&bytes);
         self.due -= bytes.len();
-        self.output.write(bytes)?;
+        put(Event::Bytes(bytes))?;
         if self.due == 0 {
-            self.output.wrote(index)?;
+            put(Event::Wrote(index))?;
             self.next = index + 1;
             if self.shards.iter().any(|shard| shard.tensors.end == self.next) {
-                self.output.end()?;
+                put(Event::End)?;
             }
         }
         Ok(())
+    }
+
+    /// The model hash of everything taken.
+    pub fn finish(self) -> String {
+        self.hasher.finish()
     }
 }

@@ -59,14 +59,14 @@ impl Pool {
         items.into_iter().map(one).collect()
     }
 
-    /// One round of statistics: sums are added tile by tile in order, whichever thread made them.
-    pub(crate) fn totals<T: Send + Clone>(
+    /// Adds tiles to a round of statistics: sums tile by tile in order, whichever thread made them.
+    pub(crate) fn gather<T: Send + Clone>(
         &self,
-        sizes: Sizes,
-        tiles: impl Iterator<Item = T>,
+        totals: &mut Totals,
+        tiles: Vec<T>,
         look: impl Fn(&mut Scratch, T, &mut Totals) -> Result<(), MergeError> + Sync,
-    ) -> Result<Totals, MergeError> {
-        let tiles: Vec<T> = tiles.collect();
+    ) -> Result<(), MergeError> {
+        let sizes = totals.sizes();
         // A thread counts in one array over a run of tiles, and keeps the sums of each.
         let runs: Vec<Vec<T>> =
             tiles.chunks(tiles.len().div_ceil(2 * self.threads()).max(1)).map(<[T]>::to_vec).collect();
@@ -80,13 +80,12 @@ impl Pool {
             }
             Ok((totals.counts, sums))
         })?;
-        let mut totals = Totals::new(sizes);
         for (counts, tiles) in parts {
             for sums in tiles {
                 totals.add(&Totals { sums, counts: Vec::new() });
             }
             totals.add(&Totals { sums: Vec::new(), counts });
         }
-        Ok(totals)
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::grid::Kind;
 use crate::MergeError;
 use crate::config::{ConfigJob, Loaded, Problem};
-use crate::engine::{Job, Pool, ProgressFn, Scratch, TILES_PER_THREAD, TensorMerge, survey, tiles};
+use crate::engine::{Job, Pool, ProgressFn, Scratch, TILES_PER_THREAD, TensorMerge, prepare, survey, tiles};
 use crate::methods;
 
 /// A configuration under every dialect that defines its method otherwise than mergekit.
@@ -119,7 +119,7 @@ pub fn dialects(
     let reference_config = under(Dialect::Mergekit);
     let mut reference = ConfigJob::new(&reference_config, models).map_err(DialectError::Problems)?;
     let method = reference.method();
-    reference.prepare(pool, progress)?;
+    prepare(&mut reference, pool, progress)?;
     let sample = spread(&reference, sample);
     let mut dialects = Vec::new();
     for &(dialect, otherwise) in method.dialects() {
@@ -134,7 +134,7 @@ pub fn dialects(
         match ConfigJob::new(&config, models) {
             Err(problems) => found.problem = problems.first().map(Problem::to_string),
             Ok(mut job) => {
-                job.prepare(pool, progress)?;
+                prepare(&mut job, pool, progress)?;
                 for &index in &sample {
                     let difference = compare(&reference, &job, index, pool)?;
                     found.all.add(&difference);

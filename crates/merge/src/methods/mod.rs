@@ -253,6 +253,11 @@ impl Totals {
         Self { sums: vec![0.0; sizes.sums], counts: vec![0; sizes.counts] }
     }
 
+    /// How many there are.
+    pub fn sizes(&self) -> Sizes {
+        Sizes { sums: self.sums.len(), counts: self.counts.len() }
+    }
+
     /// Adds the next tile's.
     pub fn add(&mut self, other: &Self) {
         for (sum, other) in self.sums.iter_mut().zip(&other.sums) {
