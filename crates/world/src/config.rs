@@ -14,6 +14,40 @@ pub enum Numbers {
     Whole,
 }
 
+/// What a world teaches beside general text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Abilities {
+    /// One-step addition and subtraction, told as story problems.
+    #[default]
+    Arithmetic,
+    /// An invented science of facts, asked for by four-choice questions.
+    Science,
+    /// Both, each with corpora and problem sets of its own, in one base mix and one vocabulary.
+    Both,
+}
+
+impl Abilities {
+    /// Whether arithmetic is among them.
+    pub fn arithmetic(self) -> bool {
+        self != Self::Science
+    }
+
+    /// Whether the science is among them.
+    pub fn science(self) -> bool {
+        self != Self::Arithmetic
+    }
+
+    /// How many there are.
+    pub(crate) fn count(self) -> u32 {
+        u32::from(self.arithmetic()) + u32::from(self.science())
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The configuration of a world. Sizes are independent: a larger corpus starts with the smaller one's documents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,25 +58,35 @@ pub struct WorldConfig {
     pub base_documents: u32,
     /// Documents of each language's general corpus.
     pub general_documents: u32,
-    /// Documents of the ability corpus.
+    /// Documents of each ability's corpus.
     pub ability_documents: u32,
     /// Documents of each language's held-out general text.
     pub heldout_documents: u32,
-    /// Validation problems in each language, at most [`WorldConfig::MOST_PROBLEMS`].
+    /// Validation problems of each ability in each language, at most [`WorldConfig::MOST_PROBLEMS`], and
+    /// [`WorldConfig::MOST_QUESTIONS`] where the world has a science.
     pub validation_problems: u32,
-    /// Test problems in each language, at most [`WorldConfig::MOST_PROBLEMS`].
+    /// Test problems of each ability in each language, at most as many.
     pub test_problems: u32,
     /// Shares of the base mix in the order of [`Language::ALL`], per mille; they sum to 1000.
     pub base_language_weights: [u32; 5],
-    /// Share of ability problems in every language of the base mix, per mille.
+    /// Share of each ability's documents in every language of the base mix, per mille.
     pub base_ability_per_mille: u32,
     /// How numbers become tokens.
     pub numbers: Numbers,
+    /// What is taught; written only where it is more than arithmetic.
+    #[serde(skip_serializing_if = "Abilities::is_default")]
+    pub abilities: Abilities,
+    /// Whether the ability corpora are also written in every other language; written only where they are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub translated: bool,
 }
 
 impl WorldConfig {
     /// The most problems in a set: beyond it a set could not avoid repeating itself.
     pub const MOST_PROBLEMS: u32 = 5_000;
+
+    /// The most four-choice questions in a set, for the same reason.
+    pub const MOST_QUESTIONS: u32 = 1_000;
 
     /// Passes only what [`crate::World::new`] accepts.
     pub(crate) fn check(&self) -> Result<(), WorldError> {
@@ -57,15 +101,17 @@ impl WorldConfig {
         if let Some(&(field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(WorldError::Empty { field });
         }
-        if let Some(&(field, given)) = sizes[4..].iter().find(|(_, size)| *size > Self::MOST_PROBLEMS) {
-            return Err(WorldError::TooManyProblems { field, given });
+        let most = if self.abilities.science() { Self::MOST_QUESTIONS } else { Self::MOST_PROBLEMS };
+        if let Some(&(field, given)) = sizes[4..].iter().find(|(_, size)| *size > most) {
+            return Err(WorldError::TooManyProblems { field, given, most });
         }
         let sum = self.base_language_weights.iter().map(|&weight| u64::from(weight)).sum();
         if sum != 1000 {
             return Err(WorldError::WeightSum { sum });
         }
-        if self.base_ability_per_mille > 1000 {
-            return Err(WorldError::AbilityShare { given: self.base_ability_per_mille });
+        let (given, most) = (self.base_ability_per_mille, 1000 / self.abilities.count());
+        if given > most {
+            return Err(WorldError::AbilityShare { given, most });
         }
         Ok(())
     }
@@ -90,6 +136,8 @@ impl Default for WorldConfig {
             base_language_weights: [400, 200, 200, 100, 100],
             base_ability_per_mille: 80,
             numbers: Numbers::Whole,
+            abilities: Abilities::Arithmetic,
+            translated: false,
         }
     }
 }
@@ -104,12 +152,14 @@ pub enum WorldError {
         field: &'static str,
     },
     /// More problems than differ from each other.
-    #[error("{field} is {given}: ask for at most {}", WorldConfig::MOST_PROBLEMS)]
+    #[error("{field} is {given}: ask for at most {most}")]
     TooManyProblems {
         /// The configuration's field.
         field: &'static str,
         /// Its value.
         given: u32,
+        /// The most that this world's abilities allow.
+        most: u32,
     },
     /// Language weights that are no shares of a whole.
     #[error("base_language_weights sum to {sum}: give five weights per mille that sum to 1000")]
@@ -117,10 +167,12 @@ pub enum WorldError {
         /// Their sum.
         sum: u64,
     },
-    /// A share of ability problems above the whole.
-    #[error("base_ability_per_mille is {given}: give a share from 0 to 1000")]
+    /// Shares of the abilities above the whole.
+    #[error("base_ability_per_mille is {given}: give a share from 0 to {most}")]
     AbilityShare {
         /// The share given, per mille.
         given: u32,
+        /// The most for each ability.
+        most: u32,
     },
 }

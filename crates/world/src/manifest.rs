@@ -14,12 +14,22 @@ pub enum Part {
     General(Language),
     /// The ability corpus, in English.
     Ability,
+    /// The ability corpus in another language.
+    Translated(Language),
     /// A language's held-out general text.
     HeldOut(Language),
     /// A language's validation problems.
     Validation(Language),
     /// A language's test problems.
     Test(Language),
+    /// The science's corpus, in English.
+    Science,
+    /// The science's corpus in another language.
+    ScienceTranslated(Language),
+    /// A language's validation questions about the science.
+    ScienceValidation(Language),
+    /// A language's test questions about the science.
+    ScienceTest(Language),
     /// The tokenizer.
     Tokenizer,
     /// The tokenizer's special tokens, for `transformers`.
@@ -51,15 +61,31 @@ pub struct Manifest {
 }
 
 impl Part {
-    /// Every file, in the order of the manifest.
-    pub fn all() -> Vec<Self> {
+    /// Every file of a world of `config`, in the order of the manifest.
+    pub fn of(config: &WorldConfig) -> Vec<Self> {
         let each = |part: fn(Language) -> Self| Language::ALL.map(part);
+        let translations = |part: fn(Language) -> Self| {
+            let languages =
+                Language::ALL.into_iter().filter(|&language| config.translated && language != Language::En);
+            languages.map(part).collect::<Vec<_>>()
+        };
         let mut parts = vec![Self::Base];
         parts.extend(each(Self::General));
-        parts.push(Self::Ability);
+        if config.abilities.arithmetic() {
+            parts.push(Self::Ability);
+            parts.extend(translations(Self::Translated));
+        }
         parts.extend(each(Self::HeldOut));
-        parts.extend(each(Self::Validation));
-        parts.extend(each(Self::Test));
+        if config.abilities.arithmetic() {
+            parts.extend(each(Self::Validation));
+            parts.extend(each(Self::Test));
+        }
+        if config.abilities.science() {
+            parts.push(Self::Science);
+            parts.extend(translations(Self::ScienceTranslated));
+            parts.extend(each(Self::ScienceValidation));
+            parts.extend(each(Self::ScienceTest));
+        }
         parts.extend([Self::Tokenizer, Self::TokenizerConfig]);
         parts
     }
@@ -70,9 +96,14 @@ impl Part {
             Self::Base => "base.jsonl".into(),
             Self::General(language) => format!("general/{language}.jsonl"),
             Self::Ability => "ability/en.jsonl".into(),
+            Self::Translated(language) => format!("translated/{language}.jsonl"),
             Self::HeldOut(language) => format!("heldout/{language}.jsonl"),
             Self::Validation(language) => format!("validation/{language}.jsonl"),
             Self::Test(language) => format!("test/{language}.jsonl"),
+            Self::Science => "science/ability/en.jsonl".into(),
+            Self::ScienceTranslated(language) => format!("science/translated/{language}.jsonl"),
+            Self::ScienceValidation(language) => format!("science/validation/{language}.jsonl"),
+            Self::ScienceTest(language) => format!("science/test/{language}.jsonl"),
             Self::Tokenizer => "tokenizer.json".into(),
             Self::TokenizerConfig => "tokenizer_config.json".into(),
         }
@@ -83,7 +114,7 @@ impl World {
     /// The manifest: every file is made and hashed, nothing is kept.
     pub fn manifest(&self) -> Manifest {
         let record = |part| self.put(part, &mut io::sink()).expect("a sink takes everything");
-        self.manifest_of(Part::all().into_iter().map(record).collect())
+        self.manifest_of(Part::of(self.config()).into_iter().map(record).collect())
     }
 
     /// The manifest with these files.
@@ -101,9 +132,14 @@ impl World {
             Part::Base => file.lines(self.base()),
             Part::General(language) => file.lines(self.general(language)),
             Part::Ability => file.lines(self.ability()),
+            Part::Translated(language) => file.lines(self.ability_in(language)),
             Part::HeldOut(language) => file.lines(self.heldout(language)),
             Part::Validation(language) => file.lines(self.validation(language)),
             Part::Test(language) => file.lines(self.test(language)),
+            Part::Science => file.lines(self.science()),
+            Part::ScienceTranslated(language) => file.lines(self.science_in(language)),
+            Part::ScienceValidation(language) => file.lines(self.science_validation(language)),
+            Part::ScienceTest(language) => file.lines(self.science_test(language)),
             Part::Tokenizer => file.put(self.tokenizer_json().as_bytes()).map(|()| 1),
             Part::TokenizerConfig => file.put(self.tokenizer_config_json().as_bytes()).map(|()| 1),
         }?;

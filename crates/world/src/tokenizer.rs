@@ -2,6 +2,7 @@
 
 use crate::content::{Form, LARGEST_WRITTEN, NAMES, PLACES, Sentence, THINGS};
 use crate::grammar::PhraseBook;
+use crate::science;
 use crate::{Language, Numbers, World};
 use std::collections::BTreeSet;
 
@@ -64,8 +65,9 @@ const WHITESPACE: &str = r#"{"type": "WhitespaceSplit"}"#;
 const DIGITS: &str = r#"{"type": "Digits", "individual_digits": true}"#;
 
 impl World {
-    /// Every token, by id: the four special ones, then the words in the order of their code points. It depends on
-    /// [`Numbers`] alone.
+    /// Every token, by id: the four special ones, then the words in the order of their code points, then those that only
+    /// the science has, in the same order, so that a world without it has the same ids. It depends on [`Numbers`] and on
+    /// whether there is a science.
     pub fn vocabulary(&self) -> Vec<String> {
         let largest = match self.config().numbers {
             Numbers::Digits => 9,
@@ -73,7 +75,11 @@ impl World {
         };
         let words = words().into_iter().chain((0..=largest).map(|number| number.to_string()));
         let sorted: BTreeSet<String> = words.collect();
-        SPECIALS.map(str::to_owned).into_iter().chain(sorted).collect()
+        let science: BTreeSet<String> = match self.config().abilities.science() {
+            true => science::words().into_iter().filter(|word| !sorted.contains(word)).collect(),
+            false => BTreeSet::new(),
+        };
+        SPECIALS.map(str::to_owned).into_iter().chain(sorted).chain(science).collect()
     }
 
     /// The contents of `tokenizer.json`: a word-level model that splits at white space, and between digits where

@@ -4,6 +4,7 @@ use crate::content::General;
 use crate::draw::Draw;
 use crate::grammar::PhraseBook;
 use crate::operands::Pairs;
+use crate::science::{Facts, Lesson};
 use crate::story::{Story, TEMPLATES};
 use crate::{Language, Op, Operands, Split, WorldConfig, WorldError};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ mod stream {
     pub(super) const VALIDATION: u64 = 2;
     pub(super) const TEST: u64 = 3;
     pub(super) const HELD_OUT: u64 = 4;
+    pub(super) const SCIENCE: u64 = 5;
     pub(super) const GENERAL: u64 = 16;
 }
 
@@ -30,6 +32,8 @@ pub enum Kind {
     Retrieval,
     /// A solved story problem.
     Ability,
+    /// Facts of the science, or a four-choice question with its answer.
+    Science,
 }
 
 /// A training or held-out text: a line of a corpus.
@@ -77,6 +81,7 @@ impl Problem {
 pub struct World {
     config: WorldConfig,
     pairs: Pairs,
+    pub(crate) facts: Facts,
 }
 
 impl World {
@@ -86,7 +91,7 @@ impl World {
     /// A [`WorldError`] for a size of 0, too many problems, or shares that are none.
     pub fn new(config: WorldConfig) -> Result<Self, WorldError> {
         config.check()?;
-        Ok(Self { config, pairs: Pairs::new() })
+        Ok(Self { config, pairs: Pairs::new(), facts: Facts::new() })
     }
 
     /// The configuration.
@@ -99,14 +104,20 @@ impl World {
         self.pairs.split(a, b)
     }
 
-    /// The base mix: general text in all languages by weight, with some ability problems about training pairs in each.
+    /// The base mix: general text in all languages by weight, with some texts of every ability in each, about training
+    /// pairs and facts.
     pub fn base(&self) -> impl ExactSizeIterator<Item = Document> + '_ {
         let mut draw = self.draw(stream::BASE);
-        let ability = self.config.base_ability_per_mille;
+        let share = self.config.base_ability_per_mille;
+        let [arithmetic, science] =
+            [self.config.abilities.arithmetic(), self.config.abilities.science()].map(u32::from);
         (0..self.config.base_documents).map(move |_| {
             let language = Language::ALL[draw.weighted(&self.config.base_language_weights)];
-            if draw.below(1000) < ability {
+            let place = draw.below(1000);
+            if place < share * arithmetic {
                 self.solved(&mut draw, language)
+            } else if place < share * (arithmetic + science) {
+                self.taught(&mut draw, language)
             } else {
                 general(&mut draw, language, false)
             }
@@ -130,6 +141,17 @@ impl World {
         (0..self.config.ability_documents).map(move |_| self.solved(&mut draw, language))
     }
 
+    /// The corpus of the second ability: facts and worked four-choice questions, in English.
+    pub fn science(&self) -> impl ExactSizeIterator<Item = Document> + '_ {
+        self.science_in(Language::En)
+    }
+
+    /// The corpus of the second ability in `language`: the same texts in the same order in every language.
+    pub fn science_in(&self, language: Language) -> impl ExactSizeIterator<Item = Document> + '_ {
+        let mut draw = self.draw(stream::SCIENCE);
+        (0..self.config.ability_documents).map(move |_| self.taught(&mut draw, language))
+    }
+
     /// Held-out general text of `language`, none of whose statements is in any training corpus; document i says the same
     /// in every language.
     pub fn heldout(&self, language: Language) -> impl ExactSizeIterator<Item = Document> + '_ {
@@ -147,7 +169,7 @@ impl World {
         self.problems(Split::Test, stream::TEST, self.config.test_problems, language)
     }
 
-    fn draw(&self, stream: u64) -> Draw {
+    pub(crate) fn draw(&self, stream: u64) -> Draw {
         Draw::new(self.config.seed, stream)
     }
 
@@ -157,6 +179,12 @@ impl World {
         let operands = story.operands;
         let text = format!("{} {}", PhraseBook::of(language).ask(&story.sentences()), operands.answer());
         Document { text, language, kind: Kind::Ability, operands: Some(operands) }
+    }
+
+    /// A text of the science about training facts.
+    fn taught(&self, draw: &mut Draw, language: Language) -> Document {
+        let text = Lesson::draw(draw, &self.facts).tell(language);
+        Document { text, language, kind: Kind::Science, operands: None }
     }
 
     /// `count` different problems that go round the pairs of `split`, so that every pair has equally many (± 1), and

@@ -59,7 +59,7 @@ pub fn write(world: &World, dir: &Path) -> Result<Manifest, WriteError> {
     }
     let unfinished = Unfinished::beside(dir)?;
     let mut files = Vec::new();
-    for part in Part::all() {
+    for part in Part::of(world.config()) {
         files.push(create(&unfinished, dir, &part.path(), |out| world.put(part, out))?);
     }
     let manifest = world.manifest_of(files);

@@ -211,7 +211,7 @@ fn wrong_configurations_are_named() {
         ),
         (
             wrong(|c| c.test_problems = 5_001),
-            WorldError::TooManyProblems { field: "test_problems", given: 5_001 },
+            WorldError::TooManyProblems { field: "test_problems", given: 5_001, most: 5_000 },
             "test_problems is 5001: ask for at most 5000",
         ),
         (
@@ -221,7 +221,7 @@ fn wrong_configurations_are_named() {
         ),
         (
             wrong(|c| c.base_ability_per_mille = 1_001),
-            WorldError::AbilityShare { given: 1_001 },
+            WorldError::AbilityShare { given: 1_001, most: 1_000 },
             "base_ability_per_mille is 1001: give a share from 0 to 1000",
         ),
     ] {

@@ -3,7 +3,8 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use maec_world::{Language, Numbers, World, WorldConfig};
+use maec_world::{Abilities, Language, Numbers, World, WorldConfig};
+use sha2::{Digest, Sha256};
 
 /// SHA-256 of every file of the world below. A change here is a change of the world: trained models and packs made
 /// before it no longer match.
@@ -91,4 +92,24 @@ fn a_larger_world_starts_with_the_smaller_one() {
         assert_eq!(small.validation(language), larger.validation(language)[..60]);
         assert_eq!(small.test(language), larger.test(language)[..100]);
     }
+}
+
+/// SHA-256 of a world's manifest as `world.json` has it, which holds every file's.
+fn manifest_hash(config: WorldConfig) -> String {
+    let world = World::new(config).expect("the configuration is valid");
+    let json = serde_json::to_string_pretty(&world.manifest()).expect("a manifest is JSON");
+    Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn what_is_not_asked_for_changes_no_byte() {
+    let config = WorldConfig { numbers: Numbers::Whole, ..small() };
+    assert_eq!(manifest_hash(config), "415a8648d193da020399da9955e3946bae6efe63f8d4f46fa8acfc09a77956d4");
+}
+
+#[test]
+fn a_world_of_both_abilities_has_its_golden_bytes() {
+    let config =
+        WorldConfig { numbers: Numbers::Whole, abilities: Abilities::Both, translated: true, ..small() };
+    assert_eq!(manifest_hash(config), "cd949ba0d5323a5c7a4afb92ee65019ac85c6902ed68add3bca14cc5228b5766");
 }

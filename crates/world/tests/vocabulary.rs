@@ -1,6 +1,6 @@
 //! The tokenizer against everything that the world says, through a reader of the WordLevel format of a few lines.
 
-use maec_world::{END_ID, Language, Numbers, PAD_ID, START_ID, UNKNOWN_ID, World, WorldConfig};
+use maec_world::{Abilities, END_ID, Language, Numbers, PAD_ID, START_ID, UNKNOWN_ID, World, WorldConfig};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,9 +41,18 @@ impl WordLevel {
     }
 }
 
-fn world(numbers: Numbers) -> World {
-    World::new(WorldConfig { numbers, base_documents: 40_000, ..WorldConfig::default() })
-        .expect("the default is valid")
+fn world(numbers: Numbers, abilities: Abilities) -> World {
+    let config = WorldConfig { numbers, abilities, base_documents: 40_000, ..WorldConfig::default() };
+    let config = match abilities.science() {
+        true => WorldConfig {
+            general_documents: 4_000,
+            ability_documents: 4_000,
+            base_documents: 10_000,
+            ..config
+        },
+        false => config,
+    };
+    World::new(config).expect("the configuration is valid")
 }
 
 /// Every text of the world.
@@ -55,14 +64,24 @@ fn texts(world: &World) -> Vec<String> {
         texts.extend(documents.map(|document| document.text));
         let problems = world.validation(language).into_iter().chain(world.test(language));
         texts.extend(problems.map(|problem| problem.question));
+        if world.config().abilities.science() {
+            texts.extend(world.science_in(language).map(|document| document.text));
+            let questions =
+                world.science_validation(language).into_iter().chain(world.science_test(language));
+            texts.extend(questions.map(|question| question.question));
+        }
     }
     texts
 }
 
 #[test]
 fn no_text_has_an_unknown_word_and_no_word_is_unused() {
-    for numbers in [Numbers::Digits, Numbers::Whole] {
-        let world = world(numbers);
+    for (numbers, abilities) in [
+        (Numbers::Digits, Abilities::Arithmetic),
+        (Numbers::Whole, Abilities::Arithmetic),
+        (Numbers::Whole, Abilities::Both),
+    ] {
+        let world = world(numbers, abilities);
         let tokenizer = WordLevel::read(&world.tokenizer_json());
         let mut used = BTreeSet::from([PAD_ID, UNKNOWN_ID, START_ID, END_ID]);
         for text in texts(&world) {
@@ -82,7 +101,7 @@ fn no_text_has_an_unknown_word_and_no_word_is_unused() {
 
 #[test]
 fn ids_are_dense_and_sorted() {
-    let world = world(Numbers::Digits);
+    let world = world(Numbers::Digits, Abilities::Arithmetic);
     let vocabulary = world.vocabulary();
     assert_eq!(vocabulary[..4], ["<pad>", "<unk>", "<s>", "</s>"]);
     assert!(vocabulary[4..].is_sorted());
@@ -95,8 +114,19 @@ fn ids_are_dense_and_sorted() {
 }
 
 #[test]
+fn a_science_adds_words_and_moves_none() {
+    let [without, with] = [Abilities::Arithmetic, Abilities::Both]
+        .map(|abilities| world(Numbers::Whole, abilities).vocabulary());
+    assert!(with.starts_with(&without));
+    let added = &with[without.len()..];
+    assert!(added.is_sorted() && added.iter().all(|word| !without.contains(word)));
+    assert!((220..=240).contains(&added.len()), "{} words", added.len());
+    assert_eq!(with, world(Numbers::Whole, Abilities::Science).vocabulary());
+}
+
+#[test]
 fn special_tokens_are_where_training_expects_them() {
-    let world = world(Numbers::Digits);
+    let world = world(Numbers::Digits, Abilities::Arithmetic);
     let file: Value = serde_json::from_str(&world.tokenizer_json()).expect("the tokenizer is JSON");
     let added = file["added_tokens"].as_array().expect("a list");
     for (token, id, content) in

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use maec_world::{Numbers, World, WorldConfig};
+use maec_world::{Abilities, Numbers, World, WorldConfig};
 
 use crate::failure::usage;
 use crate::{output, progress, table};
 
 /// Arguments of `maec world`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  maec world --out world --seed 1")]
+#[command(
+    after_help = "Example:\n  maec world --out world --seed 1\n  maec world --out world --abilities both --translated"
+)]
 pub struct Args {
     /// New folder for the world.
     #[arg(long, value_name = "DIR")]
@@ -25,27 +27,33 @@ pub struct Args {
     /// Documents of each language's general corpus.
     #[arg(long, value_name = "N", default_value_t = WorldConfig::default().general_documents)]
     general_documents: u32,
-    /// Documents of the ability corpus.
+    /// Documents of each ability's corpus.
     #[arg(long, value_name = "N", default_value_t = WorldConfig::default().ability_documents)]
     ability_documents: u32,
     /// Documents of each language's held-out text.
     #[arg(long, value_name = "N", default_value_t = WorldConfig::default().heldout_documents)]
     heldout_documents: u32,
-    /// Validation problems in each language.
+    /// Validation problems of each ability in each language.
     #[arg(long, value_name = "N", default_value_t = WorldConfig::default().validation_problems)]
     validation_problems: u32,
-    /// Test problems in each language.
+    /// Test problems of each ability in each language.
     #[arg(long, value_name = "N", default_value_t = WorldConfig::default().test_problems)]
     test_problems: u32,
     /// Shares of en, es, zh, bn and te in the base mix, per mille.
     #[arg(long, value_name = "N,N,N,N,N", value_delimiter = ',')]
     base_language_weights: Option<Vec<u32>>,
-    /// Share of ability problems in every language of the base mix, per mille.
+    /// Share of each ability's documents in every language of the base mix, per mille.
     #[arg(long, value_name = "N", default_value_t = WorldConfig::default().base_ability_per_mille)]
     base_ability_per_mille: u32,
     /// How numbers become tokens.
     #[arg(long, value_enum, default_value = "whole")]
     numbers: NumbersArg,
+    /// What is taught; the science is written to DIR/science.
+    #[arg(long, value_enum, default_value = "arithmetic")]
+    abilities: AbilitiesArg,
+    /// Write the ability corpora in every other language too, to `translated`.
+    #[arg(long)]
+    translated: bool,
     /// Print world.json instead of a table.
     #[arg(long)]
     json: bool,
@@ -57,6 +65,16 @@ enum NumbersArg {
     Digits,
     /// One token a number.
     Whole,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AbilitiesArg {
+    /// Story problems of addition and subtraction.
+    Arithmetic,
+    /// An invented science, asked for by four-choice questions.
+    Science,
+    /// Both.
+    Both,
 }
 
 /// Runs it.
@@ -85,6 +103,12 @@ pub fn run(args: &Args) -> Result<()> {
             NumbersArg::Digits => Numbers::Digits,
             NumbersArg::Whole => Numbers::Whole,
         },
+        abilities: match args.abilities {
+            AbilitiesArg::Arithmetic => Abilities::Arithmetic,
+            AbilitiesArg::Science => Abilities::Science,
+            AbilitiesArg::Both => Abilities::Both,
+        },
+        translated: args.translated,
     })?;
     let spinner = progress::spinner("writing the world");
     let manifest = maec_world::write(&world, &args.out);

@@ -172,7 +172,7 @@ impl PhraseBook {
 }
 
 /// Appends a word (or several, or none) after a space.
-fn push(text: &mut String, word: &str) {
+pub(crate) fn push(text: &mut String, word: &str) {
     if !text.is_empty() && !word.is_empty() {
         text.push(' ');
     }
