@@ -11,6 +11,8 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{ErrorEvent, Event, File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
+use super::tree;
+
 /// A request's last reply and the files that came with it.
 #[derive(Debug)]
 pub struct Answer {
@@ -157,7 +159,7 @@ impl Drop for Engine {
 /// `[json, bytes…]` → message and files.
 fn read(data: &JsValue) -> Option<(FromEngine, Vec<ArrayBuffer>)> {
     let parts: &Array = data.dyn_ref()?;
-    let message = serde_json::from_str(&parts.get(0).as_string()?).ok()?;
+    let message = tree::parse(&parts.get(0).as_string()?)?;
     let buffers = parts.iter().skip(1).map(|part| part.dyn_into().ok()).collect::<Option<_>>()?;
     Some((message, buffers))
 }

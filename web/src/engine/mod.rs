@@ -3,6 +3,7 @@
 mod choice;
 mod client;
 mod probe;
+mod tree;
 
 pub use choice::{After, Choice, EngineKind, Gpu, Losses, Wish, choose};
 pub use client::{Answer, CallError, Engine, Loss};
