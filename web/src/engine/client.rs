@@ -9,7 +9,7 @@ use js_sys::{Array, ArrayBuffer};
 use maec_protocol::{FromEngine, Reply, Request, RequestId, ToEngine};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ErrorEvent, Event, File, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use super::tree;
 
@@ -96,12 +96,12 @@ impl Engine {
         Ok((Self { worker, state, _on_message: on_message, _on_error: on_error }, ready))
     }
 
-    /// Posts a request with the files that it speaks of, which the worker reads in place. Progress and tokens go to
+    /// Posts a request with what it speaks of, files or a folder's handle, which the worker uses in place. Progress and tokens go to
     /// `on_event`; the receiver gets the one answer, or is dropped with the engine.
     pub fn ask(
         &self,
         body: Request,
-        files: &[File],
+        with: &Array,
         on_event: Rc<dyn Fn(Reply)>,
     ) -> (RequestId, oneshot::Receiver<Outcome>) {
         let (done, answer) = oneshot::channel();
@@ -112,7 +112,7 @@ impl Engine {
             state.pending.insert(id, Pending { done, on_event });
             id
         };
-        self.post(&ToEngine { id, body }, files);
+        self.post(&ToEngine { id, body }, with);
         (id, answer)
     }
 
@@ -123,16 +123,13 @@ impl Engine {
             state.next += 1;
             state.next - 1
         };
-        self.post(&ToEngine { id, body: Request::Cancel { target } }, &[]);
+        self.post(&ToEngine { id, body: Request::Cancel { target } }, &Array::new());
     }
 
     /// Posts `[json, files…]`.
-    fn post(&self, message: &ToEngine, files: &[File]) {
+    fn post(&self, message: &ToEngine, with: &Array) {
         let posted = serde_json::to_string(message).ok().and_then(|json| {
-            let parts = Array::of1(&JsValue::from_str(&json));
-            files.iter().for_each(|file| {
-                parts.push(file);
-            });
+            let parts = Array::of1(&JsValue::from_str(&json)).concat(with);
             self.worker.post_message(&parts).ok()
         });
         if posted.is_none() {

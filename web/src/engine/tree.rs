@@ -124,7 +124,10 @@ struct Items<'de>(std::slice::Iter<'de, Value>);
 impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Unexpected;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unexpected> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Unexpected> {
         self.0.next().map(|value| seed.deserialize(Node(value))).transpose()
     }
 
@@ -139,7 +142,10 @@ struct Fields<'de>(&'de Map<String, Value>, &'static [&'static str]);
 impl<'de> SeqAccess<'de> for Fields<'de> {
     type Error = Unexpected;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Unexpected> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Unexpected> {
         let (name, rest) = self.1.split_first().ok_or(Unexpected)?;
         self.1 = rest;
         self.0.get(*name).map(|value| seed.deserialize(Node(value))).transpose()

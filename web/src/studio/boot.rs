@@ -3,14 +3,14 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures::channel::oneshot;
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{Reply, Request};
 
 use super::{EngineState, Studio};
 use crate::browser;
-use crate::engine::{After, Answer, CallError, Choice, Engine, EngineKind, Loss, Wish, choose, probe};
+use crate::engine::{After, CallError, Choice, Engine, EngineKind, Loss, Wish, choose, probe};
 
 /// The pack that opens when the address names none, relative to the page.
 const DEFAULT_PACK: &str = "packs/demo/";
@@ -95,14 +95,11 @@ impl Studio {
 
         let allow_software = self.hands.with_value(|hands| hands.wish.allow_software);
         // Asked together, so that the engine goes on to the pack at once.
-        let start = self.call(Request::Start { allow_software });
-        let open =
-            self.call(Request::OpenPack { url: self.hands.with_value(|hands| hands.pack_url.clone()) });
-        let (started, opened) = futures::future::join(start, open).await;
-        let Reply::Ready { backend } = started?.reply else {
-            return Err(CallError::Failed(CONFUSED.into()));
-        };
-        let Reply::PackOpened { pack } = opened?.reply else {
+        let url = self.with_hands(|hands| hands.pack_url.clone());
+        let ask = |body| self.call(body, Array::new(), Rc::new(|_| ()), |hands| &mut hands.start);
+        let start = ask(Request::Start { allow_software });
+        let (started, opened) = futures::future::join(start, ask(Request::OpenPack { url })).await;
+        let (Reply::Ready { backend }, Reply::PackOpened { pack }) = (started?.reply, opened?.reply) else {
             return Err(CallError::Failed(CONFUSED.into()));
         };
         let first = self.pack.with_untracked(Option::is_none);
@@ -143,57 +140,5 @@ impl Studio {
                 spawn_local(async move { self.release() });
             }
         }
-    }
-
-    /// Waits until an engine is ready; an error says why none will be, or that who waits was `cancelled`.
-    pub(super) async fn engine_ready(self, cancelled: fn(&super::Hands) -> bool) -> Result<(), CallError> {
-        loop {
-            if self.with_hands(|hands| cancelled(hands)) {
-                return Err(CallError::Cancelled);
-            }
-            match self.engine_state.get_untracked() {
-                EngineState::Ready(_) => return Ok(()),
-                EngineState::Broken(sentence) => return Err(CallError::Failed(sentence)),
-                EngineState::Starting => {
-                    let (tell, told) = oneshot::channel();
-                    self.with_hands(|hands| hands.waiting.push(tell));
-                    let _ = told.await;
-                }
-            }
-        }
-    }
-
-    /// Wakes those who wait for the engine, to look again.
-    pub(super) fn release(self) {
-        for waiting in self.with_hands(|hands| std::mem::take(&mut hands.waiting)) {
-            let _ = waiting.send(());
-        }
-    }
-
-    /// Asks the engine without progress.
-    pub(super) async fn call(self, body: Request) -> Result<Answer, CallError> {
-        self.call_with(body, &[], Rc::new(|_| ()), |_, _| ()).await
-    }
-
-    /// Asks the engine about some files; progress goes to `on_event`, the request's number to `remember` and `None` to
-    /// it at the end.
-    pub(super) async fn call_with(
-        self,
-        body: Request,
-        files: &[web_sys::File],
-        on_event: Rc<dyn Fn(Reply)>,
-        remember: fn(&mut super::Hands, Option<u32>),
-    ) -> Result<Answer, CallError> {
-        let asked = self.with_hands(|hands| {
-            let (id, answer) = hands.engine.as_ref()?.ask(body, files, on_event);
-            remember(hands, Some(id));
-            Some(answer)
-        });
-        let outcome = match asked {
-            Some(answer) => answer.await.unwrap_or(Err(CallError::Lost)),
-            None => Err(CallError::Lost),
-        };
-        self.with_hands(|hands| remember(hands, None));
-        outcome
     }
 }

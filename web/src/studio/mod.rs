@@ -1,5 +1,6 @@
 //! The studio's state: one [`Studio`] of signals that every component shares, and what can be done with it.
 
+mod asking;
 mod boot;
 mod own;
 mod ranking;
@@ -16,14 +17,17 @@ use leptos::prelude::*;
 use maec_protocol::{Backend, PackSummary, TensorScore};
 use maec_recipe::{Evaluation, Recipe, ResultsMetric, Tab};
 
+use asking::Slot;
+
 use crate::engine::{Engine, EngineKind, Gpu, Losses, Wish};
 
+pub use asking::{Run, Working};
 pub use boot::open;
 #[cfg(test)]
 pub use own::Question;
 pub use own::{Entry, Key, Loaded, Look, Measured, Own, Said, TASKS, Weighed, base_of, guess};
 pub use ranking::{Force, Ranking, toggle};
-pub use run::{Outcome, Run};
+pub use run::Outcome;
 pub use share::section;
 pub use speak::{Side, Speech};
 
@@ -107,14 +111,13 @@ struct Hands {
     waiting: Vec<oneshot::Sender<()>>,
     wish: Wish,
     pack_url: String,
-    run_request: Option<u32>,
-    run_cancelled: bool,
+    start: Slot,
+    run: Slot,
     /// Another run follows the one that was cancelled.
     run_again: bool,
-    speech_request: Option<u32>,
-    speech_cancelled: bool,
-    score_wanted: u32,
-    score_request: Option<u32>,
+    speech: Slot,
+    score: Slot,
+    export: Slot,
     toasts: u32,
     /// A person went to the section that the header marks, and has not touched the page since.
     here_stays: bool,
@@ -161,13 +164,12 @@ impl Studio {
                 waiting: Vec::new(),
                 wish: Wish::default(),
                 pack_url: String::new(),
-                run_request: None,
-                run_cancelled: false,
+                start: Slot::default(),
+                run: Slot::default(),
                 run_again: false,
-                speech_request: None,
-                speech_cancelled: false,
-                score_wanted: 0,
-                score_request: None,
+                speech: Slot::default(),
+                score: Slot::default(),
+                export: Slot::default(),
                 toasts: 0,
                 here_stays: false,
                 own: own::OwnHands::default(),

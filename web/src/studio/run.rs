@@ -3,40 +3,16 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{Backend, Reply, Request, Subject, SubjectResult};
 use maec_recipe::Recipe;
 
 use super::boot::CONFUSED;
-use super::{EngineState, Studio};
+use super::{EngineState, Run, Studio};
 use crate::engine::CallError;
-use crate::{archive, browser, scale};
-
-/// Merge and evaluation in progress.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Run {
-    /// Nothing runs.
-    Idle,
-    /// Work goes on.
-    Working {
-        /// What is being done.
-        label: String,
-        /// Units done.
-        done: u64,
-        /// Units in all; 0 while unknown.
-        total: u64,
-        /// Seconds left, when they can be told.
-        left: Option<f64>,
-    },
-}
-
-impl Run {
-    /// Work that the engine has not begun.
-    pub fn waiting() -> Self {
-        Run::Working { label: "Waiting for the engine".into(), done: 0, total: 0, left: None }
-    }
-}
+use crate::{archive, browser};
 
 /// A finished merge, and its evaluation.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,47 +43,18 @@ impl Studio {
     /// Asks for Eq. 4's statistics of the present recipe, soon: a slider that still moves starts the wait anew.
     pub fn score(self) {
         self.scoring.set(true);
-        let number = self.with_hands(|hands| {
-            hands.score_wanted += 1;
-            hands.score_wanted
-        });
-        let latest = move || self.with_hands(|hands| hands.score_wanted) == number;
         spawn_local(async move {
             let pause = if self.scores.with_untracked(|scores| scores.is_empty()) { 0 } else { 120 };
-            gloo_timers::future::TimeoutFuture::new(pause).await;
-            if !latest() || self.engine_ready(|_| false).await.is_err() || !latest() {
+            let request = Request::Score { recipe: self.recipe.get_untracked() };
+            // Where there is no answer, another engine scores anew once it is ready.
+            let Some(answer) = self.ask_latest(pause, request, |hands| &mut hands.score).await else {
                 return;
-            }
-            self.with_hands(|hands| {
-                if let (Some(engine), Some(id)) = (&hands.engine, hands.score_request) {
-                    engine.cancel(id);
-                }
-            });
-            let recipe = self.recipe.get_untracked();
-            let answer = self.call_with(Request::Score { recipe }, &[], Rc::new(|_| ()), |hands, id| {
-                // A cancelled request ends after its successor began and must not wipe its number out.
-                if id.is_some() {
-                    hands.score_request = id;
-                }
-            });
-            let answer = answer.await;
-            if !latest() {
-                return;
-            }
-            self.with_hands(|hands| hands.score_request = None);
+            };
+            self.scoring.set(false);
             match answer {
-                Ok(answer) => {
-                    self.scoring.set(false);
-                    if let Reply::Scored { tensors } = answer.reply {
-                        self.scores.set(Arc::new(tensors));
-                    }
-                }
-                Err(CallError::Failed(sentence)) => {
-                    self.scoring.set(false);
-                    self.warn(sentence);
-                }
-                // Another engine scores anew once it is ready.
-                Err(CallError::Cancelled | CallError::Lost) => {}
+                Ok(Reply::Scored { tensors }) => self.scores.set(Arc::new(tensors)),
+                Ok(_) => self.warn(CONFUSED),
+                Err(sentence) => self.warn(sentence),
             }
         });
     }
@@ -117,12 +64,12 @@ impl Studio {
         if self.run.get_untracked() != Run::Idle {
             return;
         }
-        self.with_hands(|hands| hands.run_cancelled = false);
+        self.with_hands(|hands| hands.run.cancelled = false);
         self.run.set(Run::waiting());
         spawn_local(async move {
             let outcome = loop {
                 match self.try_run().await {
-                    Err(CallError::Lost) if !self.with_hands(|hands| hands.run_cancelled) => {}
+                    Err(CallError::Lost) if !self.with_hands(|hands| hands.run.cancelled) => {}
                     other => break other,
                 }
             };
@@ -157,17 +104,12 @@ impl Studio {
 
     /// Stops the merge or evaluation in progress, or its wait for the engine.
     pub fn cancel_run(self) {
-        self.with_hands(|hands| {
-            (hands.run_cancelled, hands.run_again) = (true, false);
-            if let (Some(engine), Some(id)) = (&hands.engine, hands.run_request) {
-                engine.cancel(id);
-            }
-        });
-        self.release();
+        self.with_hands(|hands| hands.run_again = false);
+        self.cancel(|hands| &mut hands.run);
     }
 
     async fn try_run(self) -> Result<Outcome, CallError> {
-        self.engine_ready(|hands| hands.run_cancelled).await?;
+        self.engine_ready(|hands| &mut hands.run).await?;
         let EngineState::Ready(backend) = self.engine_state.get_untracked() else {
             return Err(CallError::Lost);
         };
@@ -204,22 +146,8 @@ impl Studio {
     }
 
     async fn run_step(self, label: &'static str, request: Request) -> Result<Reply, CallError> {
-        if self.with_hands(|hands| hands.run_cancelled) {
-            return Err(CallError::Cancelled);
-        }
-        self.working(label, 0, 0, None);
-        let started = browser::now();
-        let on_event = Rc::new(move |event| {
-            if let Reply::Progress { label, done, total, .. } = event {
-                let left = scale::time_left(browser::now() - started, done, total);
-                self.working(&label, done, total, left);
-            }
-        });
-        Ok(self.call_with(request, &[], on_event, |hands, id| hands.run_request = id).await?.reply)
-    }
-
-    fn working(self, label: &str, done: u64, total: u64, left: Option<f64>) {
-        self.run.set(Run::Working { label: label.into(), done, total, left });
+        self.run.set(Run::labelled(label));
+        self.long(self.run, request, Array::new(), |hands| &mut hands.run).await
     }
 
     /// Downloads the merged model of the present recipe as one archive.
@@ -242,8 +170,9 @@ impl Studio {
     }
 
     async fn try_export(self) -> Result<String, CallError> {
-        self.engine_ready(|_| false).await?;
-        let answer = self.call(Request::Export { recipe: self.recipe.get_untracked() }).await?;
+        self.engine_ready(|hands| &mut hands.export).await?;
+        let request = Request::Export { recipe: self.recipe.get_untracked() };
+        let answer = self.call(request, Array::new(), Rc::new(|_| ()), |hands| &mut hands.export).await?;
         let Reply::Exported { names, hash } = answer.reply else {
             return Err(CallError::Failed(CONFUSED.into()));
         };

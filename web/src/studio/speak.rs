@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{Reply, Request, StopReason, Subject};
@@ -43,7 +44,7 @@ impl Studio {
         if self.speaking.get_untracked() || prompt.trim().is_empty() {
             return;
         }
-        self.with_hands(|hands| hands.speech_cancelled = false);
+        self.with_hands(|hands| hands.speech.cancelled = false);
         self.speaking.set(true);
         self.tab.set(Tab::Try);
         self.here.set(super::section(Tab::Try));
@@ -72,13 +73,7 @@ impl Studio {
 
     /// Stops the generation in progress.
     pub fn stop_generation(self) {
-        self.with_hands(|hands| {
-            hands.speech_cancelled = true;
-            if let (Some(engine), Some(id)) = (&hands.engine, hands.speech_request) {
-                engine.cancel(id);
-            }
-        });
-        self.release();
+        self.cancel(|hands| &mut hands.speech);
     }
 
     async fn try_generate(self, prompt: &str, recipe: &Recipe) -> Result<(), CallError> {
@@ -87,7 +82,7 @@ impl Studio {
     }
 
     async fn speak(self, side: Side, prompt: &str, recipe: &Recipe) -> Result<(), CallError> {
-        self.engine_ready(|hands| hands.speech_cancelled).await?;
+        self.engine_ready(|hands| &mut hands.speech).await?;
         let subject = if side == Side::Base { Subject::Base } else { Subject::Merged };
         let request = Request::Generate {
             recipe: recipe.clone(),
@@ -100,7 +95,7 @@ impl Studio {
                 self.speech.update(|speech| speech[side as usize].text.push_str(&text));
             }
         });
-        let answer = self.call_with(request, &[], on_event, |hands, id| hands.speech_request = id).await?;
+        let answer = self.call(request, Array::new(), on_event, |hands| &mut hands.speech).await?;
         self.speech.update(|speech| {
             let own = &mut speech[side as usize];
             own.busy = false;

@@ -1,17 +1,16 @@
 //! Evaluation of what was loaded on files that a person chose.
 
-use std::rc::Rc;
-
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{Reply, Request};
 use web_sys::File;
 
+use crate::browser;
 use crate::engine::CallError;
 use crate::format::seconds;
 use crate::studio::boot::CONFUSED;
 use crate::studio::{Run, Studio};
-use crate::{browser, scale};
 
 /// A kind of benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,16 +69,14 @@ impl Studio {
         else {
             return;
         };
-        if files.is_empty() || self.own.evaluating.get_untracked() != Run::Idle {
+        let (run, note) = (self.own.evaluating, self.own.evaluate_note);
+        if files.is_empty() || !self.begin(run, note, |hands| &mut hands.own.evaluate) {
             return;
         }
-        self.with_own(|own| own.evaluate.cancelled = false);
-        self.own.evaluate_note.set(String::new());
-        self.own.evaluating.set(Run::waiting());
         spawn_local(async move {
             let names: Vec<String> = files.iter().map(File::name).collect();
             let request = Request::EvaluateOwn { task: task.clone(), names: names.clone(), language, limit };
-            let outcome = self.try_evaluate(request, &files).await;
+            let outcome = self.try_evaluate(request, files.iter().collect()).await;
             self.own.evaluating.set(Run::Idle);
             match outcome {
                 Ok((json, table, time)) => {
@@ -100,7 +97,7 @@ impl Studio {
 
     /// Stops the evaluation in progress.
     pub fn cancel_own_evaluation(self) {
-        self.cancel_slot(|hands| &mut hands.own.evaluate);
+        self.cancel(|hands| &mut hands.own.evaluate);
     }
 
     /// Downloads the last report.
@@ -120,18 +117,9 @@ impl Studio {
     async fn try_evaluate(
         self,
         request: Request,
-        files: &[File],
+        files: Array,
     ) -> Result<(String, Vec<Vec<String>>, f64), CallError> {
-        self.engine_ready(|hands| hands.own.evaluate.cancelled).await?;
-        let started = browser::now();
-        let on_event = Rc::new(move |event| {
-            if let Reply::Progress { label, done, total, .. } = event {
-                let left = scale::time_left(browser::now() - started, done, total);
-                self.own.evaluating.set(Run::Working { label, done, total, left });
-            }
-        });
-        let answer = self.call_with(request, files, on_event, |hands, id| hands.own.evaluate.request = id);
-        match answer.await?.reply {
+        match self.long(self.own.evaluating, request, files, |hands| &mut hands.own.evaluate).await? {
             Reply::Report { json, table, seconds } => Ok((json, table, seconds)),
             _ => Err(CallError::Failed(CONFUSED.into())),
         }

@@ -1,30 +1,26 @@
 //! Loading: the one thing that moves anything large, and only because a person says so.
 
-use std::rc::Rc;
-
 use gloo_timers::future::TimeoutFuture;
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{ItemKind, Reply, Request};
 
 use super::{Loaded, Question, base_of};
+use crate::browser;
 use crate::engine::CallError;
 use crate::format::{seconds, title};
 use crate::studio::boot::CONFUSED;
 use crate::studio::{Run, Studio};
-use crate::{browser, scale};
 
 impl Studio {
     /// Fetches, merges and loads what was weighed.
     pub fn load_own(self) {
         let weighed = self.own.weighed.get_untracked().and_then(Result::ok);
         let Some(weighed) = weighed.filter(|weighed| weighed.obstacle().is_none()) else { return };
-        if self.own.loading.get_untracked() != Run::Idle {
+        if !self.begin(self.own.loading, self.own.load_note, |hands| &mut hands.own.load) {
             return;
         }
-        self.with_own(|own| own.load.cancelled = false);
-        self.own.load_note.set(String::new());
-        self.own.loading.set(Run::waiting());
         let fetches = weighed.cost.fetch_bytes > 0;
         if fetches {
             browser::keep_storage();
@@ -60,21 +56,13 @@ impl Studio {
 
     /// Stops loading.
     pub fn cancel_load(self) {
-        self.cancel_slot(|hands| &mut hands.own.load);
+        self.cancel(|hands| &mut hands.own.load);
     }
 
     async fn try_load(self, question: Question) -> Result<Loaded, CallError> {
-        self.engine_ready(|hands| hands.own.load.cancelled).await?;
         let base = self.own.entries.with_untracked(|entries| {
             let key = base_of(entries, self.own.base.get_untracked());
             entries.iter().find(|entry| Some(entry.key) == key)?.item.clone()
-        });
-        let started = browser::now();
-        let on_event = Rc::new(move |event| {
-            if let Reply::Progress { label, done, total, .. } = event {
-                let left = scale::time_left(browser::now() - started, done, total);
-                self.own.loading.set(Run::Working { label, done, total, left });
-            }
         });
         // What is not merged is not loaded.
         let Question { mut items, recipe } = question.clone();
@@ -82,8 +70,8 @@ impl Studio {
             items.truncate(1);
         }
         let request = Request::Load { items, recipe };
-        let answer = self.call_with(request, &[], on_event, |hands, id| hands.own.load.request = id);
-        let Reply::OwnLoaded { seconds, device_bytes, merged_tensors } = answer.await?.reply else {
+        let answer = self.long(self.own.loading, request, Array::new(), |hands| &mut hands.own.load);
+        let Reply::OwnLoaded { seconds, device_bytes, merged_tensors } = answer.await? else {
             return Err(CallError::Failed(CONFUSED.into()));
         };
         let chat = base.as_ref().is_some_and(|base| match &base.kind {

@@ -131,7 +131,7 @@ impl Studio {
     }
 
     async fn try_look(self, key: Key) -> Result<Item, CallError> {
-        self.engine_ready(|_| false).await?;
+        self.engine_ready(|hands| &mut hands.own.look.1).await?;
         let Some(source) = self.with_own(|own| own.sources.get(&key).cloned()) else {
             return Err(CallError::Cancelled);
         };
@@ -144,9 +144,8 @@ impl Studio {
             Source::Files { names, files } => (Place::Files { names }, files),
             Source::Remote { name } => (Place::Remote { name }, Vec::new()),
         };
-        let request = Request::Look { place };
-        let on_event = Rc::new(|_| ());
-        let answer = self.call_with(request, &files, on_event, |hands, id| hands.own.look.1.request = id);
+        let (request, files) = (Request::Look { place }, files.iter().collect());
+        let answer = self.call(request, files, Rc::new(|_| ()), |hands| &mut hands.own.look.1);
         match answer.await?.reply {
             Reply::Looked { item } => Ok(item),
             _ => Err(CallError::Failed(CONFUSED.into())),

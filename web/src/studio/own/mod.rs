@@ -14,7 +14,8 @@ use maec_protocol::{Cost, Item, ItemId, Mismatch, StopReason};
 use maec_recipe::Recipe;
 use web_sys::File;
 
-use super::{Hands, Run, Studio};
+use super::asking::Slot;
+use super::{Run, Studio};
 
 pub use evaluate::{Measured, TASKS, guess};
 pub use items::base_of;
@@ -156,18 +157,10 @@ pub(super) struct OwnHands {
     /// The queue is being worked off.
     pumping: bool,
     look: (Key, Slot),
-    weigh_wanted: u32,
-    weigh: Option<u32>,
+    weigh: Slot,
     pub(super) load: Slot,
     pub(super) say: Slot,
     pub(super) evaluate: Slot,
-}
-
-/// A request that can be cancelled, also before the engine is there to take it.
-#[derive(Default)]
-pub(super) struct Slot {
-    pub(super) request: Option<u32>,
-    pub(super) cancelled: bool,
 }
 
 /// Where something comes from. The page keeps files, since another engine has to be given them again.
@@ -212,18 +205,5 @@ impl Own {
 impl Studio {
     fn with_own<T>(self, act: impl FnOnce(&mut OwnHands) -> T) -> T {
         self.with_hands(|hands| act(&mut hands.own))
-    }
-
-    /// Cancels what a slot holds, or what waits to be put into it.
-    fn cancel_slot(self, slot: fn(&mut Hands) -> &mut Slot) {
-        self.with_hands(|hands| {
-            let slot = slot(hands);
-            slot.cancelled = true;
-            let id = slot.request;
-            if let (Some(engine), Some(id)) = (&hands.engine, id) {
-                engine.cancel(id);
-            }
-        });
-        self.release();
     }
 }

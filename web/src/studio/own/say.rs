@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use maec_protocol::{Reply, Request, StopReason};
@@ -44,7 +45,7 @@ impl Studio {
 
     /// Stops the generation in progress.
     pub fn stop_saying(self) {
-        self.cancel_slot(|hands| &mut hands.own.say);
+        self.cancel(|hands| &mut hands.own.say);
     }
 
     async fn try_say(
@@ -53,7 +54,7 @@ impl Studio {
         chat: bool,
         max_new_tokens: u32,
     ) -> Result<(u32, f64, StopReason), CallError> {
-        self.engine_ready(|hands| hands.own.say.cancelled).await?;
+        self.engine_ready(|hands| &mut hands.own.say).await?;
         let request = Request::GenerateOwn { prompt, chat, max_new_tokens };
         let first = std::cell::Cell::new(None);
         let on_event = Rc::new(move |event| {
@@ -67,7 +68,7 @@ impl Studio {
                 });
             }
         });
-        let answer = self.call_with(request, &[], on_event, |hands, id| hands.own.say.request = id);
+        let answer = self.call(request, Array::new(), on_event, |hands| &mut hands.own.say);
         match answer.await?.reply {
             Reply::Generated { tokens, seconds, stop } => Ok((tokens, seconds, stop)),
             _ => Err(CallError::Failed(CONFUSED.into())),
