@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod kernels;
 pub mod merging;
 pub mod parity;
 pub mod paths;

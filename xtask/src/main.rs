@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, merging, parity, peers, serve, setup, web};
+use xtask::{bench, check, kernels, merging, parity, peers, serve, setup, web};
 
 /// Set up, build, run, test and measure MAEC Studio.
 #[derive(Debug, Parser)]
@@ -76,6 +76,12 @@ enum Bench {
         #[arg(long)]
         alone: bool,
     },
+    /// Bytes a second of the merge's GPU kernels, beside a copy on the same device.
+    Kernels {
+        /// On an NVIDIA GPU through CUDA (needs its toolkit), where wgpu is the default.
+        #[arg(long)]
+        cuda: bool,
+    },
     /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
     Train,
     /// Tokens a second of a 135-million-parameter model beside transformers on the same cores (installs it likewise).
@@ -122,6 +128,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench { what: Bench::Studio } => bench::studio().map(|()| true),
         Command::Bench { what: Bench::Own } => bench::own().map(|()| true),
         Command::Bench { what: Bench::Merge { alone } } => merging::bench(!alone).map(|()| true),
+        Command::Bench { what: Bench::Kernels { cuda } } => kernels::bench(cuda).map(|()| true),
         Command::Bench { what: Bench::Inference } => peers::inference().map(|()| true),
         Command::Bench { what: Bench::Web { shape } } => peers::web(&shape).map(|()| true),
         Command::Bench { what: Bench::Train } => peers::train().map(|()| true),

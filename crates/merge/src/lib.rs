@@ -21,8 +21,11 @@ pub mod device;
 pub mod engine;
 mod error;
 mod execute;
+pub mod folder;
 mod inputs;
 pub mod inspect;
+#[cfg(feature = "kernels")]
+pub mod kernels;
 pub mod lora;
 pub mod maec;
 mod maec_job;

@@ -1,6 +1,8 @@
-//! The native wgpu path against the CPU: masked training, a merge, forwards and generation. `cargo xtask test --gpu` runs it on a
+//! The native wgpu path against the CPU: masked training, merges, forwards and generation. `cargo xtask test --gpu` runs it on a
 //! GPU, or on Mesa's software Vulkan where there is none.
 #![allow(clippy::print_stdout)] // the printed figures are what docs/parity.md records
+
+mod kernels;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,23 @@
+//! Speed of the merge's GPU kernels.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::peers::run;
+use crate::{paths, setup};
+
+/// Bytes a second of the kernels on wgpu, or on an NVIDIA GPU through CUDA, beside a copy on the same device.
+///
+/// # Errors
+///
+/// When the benchmark can't be built or run.
+pub fn bench(cuda: bool) -> Result<()> {
+    let runtime = if cuda { "cubecl/cuda" } else { "cubecl/wgpu" };
+    if !cuda {
+        setup::vulkan()?;
+    }
+    let features = format!("kernels,cubecl/std,{runtime}");
+    let words = ["bench", "-p", "maec-merge", "--features", &features, "--bench", "kernels"];
+    run(Command::new(env!("CARGO")).args(words).current_dir(paths::root()))
+}
