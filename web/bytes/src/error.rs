@@ -17,6 +17,14 @@ pub enum Error {
         /// What the browser said.
         reason: String,
     },
+    /// The browser refused to list a folder.
+    #[error("the folder `{name}` can't be read: {reason}; allow it, or choose another")]
+    Folder {
+        /// The folder.
+        name: String,
+        /// What the browser said.
+        reason: String,
+    },
     /// The browser refused to read back.
     #[error("`{name}` can't be read from the browser's storage: {reason}; fetch or make it again")]
     Read {

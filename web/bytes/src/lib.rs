@@ -10,6 +10,7 @@ mod error;
 mod fetch;
 mod js;
 mod opfs;
+mod picked;
 mod save;
 mod store;
 
@@ -20,8 +21,10 @@ pub use clock::TabClock;
 pub use error::Error;
 pub use fetch::{FetchBody, FetchTransport};
 pub use opfs::{
-    Estimate, OpfsFile, OpfsSink, OpfsSource, OpfsStore, opfs_file, persist, persisted, storage_estimate,
+    Estimate, OpfsFile, OpfsSink, OpfsSource, OpfsStore, opfs_file, opfs_remove, persist, persisted,
+    storage_estimate,
 };
+pub use picked::PickedFolder;
 pub use save::{AsyncSink, SavePickerSink, save_blob};
 pub use store::{TabFile, TabStore};
 

@@ -24,6 +24,8 @@ pub struct SavePickerSink {
     name: String,
     /// Absent once finished or dropped.
     stream: Option<FileSystemWritableFileStream>,
+    /// Bytes on their way: the browser reads them later, when wasm's memory may have moved.
+    staged: Uint8Array,
 }
 
 fn write(name: &str) -> impl Fn(JsValue) -> Error {
@@ -39,15 +41,33 @@ async fn writable(file: &FileSystemFileHandle) -> Result<FileSystemWritableFileS
 impl SavePickerSink {
     /// Begins to write the picked file.
     pub async fn create(file: &FileSystemFileHandle) -> Result<Self, Error> {
-        Ok(Self { name: file.name(), stream: Some(writable(file).await?) })
+        Ok(Self {
+            name: file.name(),
+            stream: Some(writable(file).await?),
+            staged: Uint8Array::new_with_length(0),
+        })
+    }
+
+    /// Gives the file up: what was there before stays.
+    pub async fn discard(mut self) {
+        if let Some(stream) = self.stream.take() {
+            // Nobody is left to be told how that went.
+            let _ = JsFuture::from(stream.abort()).await;
+        }
     }
 }
 
 impl AsyncSink for SavePickerSink {
     async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let Some(stream) = &self.stream else { return Ok(()) };
-        // Copied: the browser reads it later, when wasm's memory may have moved.
-        let written = stream.write_with_js_u8_array(&Uint8Array::from(bytes)).map_err(write(&self.name))?;
+        // One array for all writes: fresh ones would wait for the garbage collector.
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if self.staged.length() < length {
+            self.staged = Uint8Array::new_with_length(length);
+        }
+        let staged = self.staged.subarray(0, length);
+        staged.copy_from(bytes);
+        let written = stream.write_with_js_u8_array(&staged).map_err(write(&self.name))?;
         JsFuture::from(written).await.map_err(write(&self.name)).map(|_| ())
     }
 

@@ -7,11 +7,13 @@ use std::{rc::Rc, sync::Arc};
 use burn::tensor::Device;
 use maec_checkpoint::Weights;
 use maec_model::{Storage, kernels};
+#[cfg(feature = "own")]
+use maec_protocol::Destination;
 use maec_protocol::{Backend, FromEngine, RequestId};
 
 use crate::Failure;
 #[cfg(feature = "own")]
-use crate::{Remote, Words, WordsTexts};
+use crate::{Folder, Remote, Words, WordsTexts};
 
 /// A device that computes, and what is known of it.
 #[derive(Debug, Clone)]
@@ -50,6 +52,14 @@ pub trait Host {
     /// The files that came with a request, under these names.
     #[cfg(feature = "own")]
     fn files(&self, id: RequestId, names: &[String]) -> Result<Arc<dyn maec_checkpoint::FileSet>, Failure>;
+
+    /// The folder that a request's files go into; [`Destination::Private`] is made empty first.
+    #[cfg(feature = "own")]
+    fn folder(
+        &self,
+        id: RequestId,
+        destination: Destination,
+    ) -> impl Future<Output = Result<Rc<dyn Folder>, Failure>>;
 
     /// Finds out what is behind a hub name or a URL; nothing large moves.
     #[cfg(feature = "own")]

@@ -31,4 +31,4 @@ pub use engine::Engine;
 pub use failure::Failure;
 pub use host::{Host, Started};
 #[cfg(feature = "own")]
-pub use own::{Chat, FetchProgress, HubFiles, Remote, Words, WordsTexts};
+pub use own::{Chat, FetchProgress, Folder, HubFiles, OutFile, Remote, Words, WordsTexts};

@@ -59,8 +59,9 @@ async fn root(name: &str) -> Result<FileSystemDirectoryHandle, StoreError> {
     wait(name, storage.get_directory()).await
 }
 
-/// Removes a file or folder with everything in it; what does not exist is removed already.
-pub(super) async fn remove(path: &str) -> Result<(), StoreError> {
+/// Removes a file or folder of the origin's private file system with everything in it; what does not exist is removed already. Fails
+/// with [`StoreError::Busy`] where a file of it is open.
+pub async fn remove(path: &str) -> Result<(), StoreError> {
     let (parent, last) = path.rsplit_once('/').unwrap_or(("", path));
     let parent = Folder::open(parent).await?;
     let options = FileSystemRemoveOptions::new();

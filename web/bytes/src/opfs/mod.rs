@@ -10,7 +10,7 @@ use maec_hub::{Store, StoreError};
 use file::Handle;
 pub use file::OpfsFile;
 use folder::Folder;
-pub use folder::opfs_file;
+pub use folder::{opfs_file, remove as opfs_remove};
 pub use quota::{Estimate, persist, persisted, storage_estimate};
 pub use sink::{OpfsSink, OpfsSource};
 

@@ -13,7 +13,7 @@ use maec_tasks::{MemoryJournal, Subject};
 use super::merging::MergingWeights;
 use super::parts::Parts;
 use super::remote::reading;
-use super::thing::Thing;
+use super::thing::{Looked, Thing};
 use super::verify::verify;
 use super::words::{Words, WordsTexts};
 use crate::failure::sentence;
@@ -50,7 +50,7 @@ pub(crate) async fn load<H: Host>(
     if let Some(obstacle) = obstacle {
         return Err(refused(obstacle));
     }
-    fetch(job, parts).await?;
+    fetch(job, &parts.files()).await?;
     for (item, files) in parts.files() {
         if let Thing::Pack(pack) = &item.thing {
             verify(job, item, pack, &files).await?;
@@ -99,15 +99,14 @@ fn subject(
     Ok(Subject { model: used.collect::<Vec<_>>().join(" + "), conditions })
 }
 
-/// Fetches what is elsewhere and will be read.
-async fn fetch<H: Host>(job: &Job<'_, H>, parts: &Parts<'_>) -> Result<(), Failure> {
-    let used = parts.files();
+/// Fetches what is elsewhere and will be read: items with their files.
+pub(crate) async fn fetch<H: Host>(job: &Job<'_, H>, used: &[(&Looked, Vec<String>)]) -> Result<(), Failure> {
     let mut total = 0;
-    for (item, files) in &used {
+    for (item, files) in used {
         total += item.remote_bytes(files).await?.1;
     }
     let mut before = 0;
-    for (item, files) in &used {
+    for (item, files) in used {
         let Some(remote) = &item.place.remote else { continue };
         job.checkpoint().await?;
         let mut progress = |now: &Progress<'_>| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use maec_checkpoint::{ByteSource, Error, FileSet, Manifest, ModelFolder, SafetensorsReader};
 use maec_protocol::ItemId;
 use maec_recipe::Recipe;
+use maec_recipe::mergekit::{Config, looks_like_mergekit};
 use serde::Deserialize;
 
 use super::place::{Opened, View};
@@ -24,6 +25,8 @@ const TOKENIZER: &str = "tokenizer.json";
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 const MAX_INDEX_BYTES: u64 = 100_000_000;
+/// The longest text that goes along with weights; the largest `tokenizer.json` in use has about 40 MB.
+pub(crate) const MAX_TEXT_BYTES: u64 = 100_000_000;
 
 /// Looks at a place. Nothing but headers and small texts is read.
 pub(crate) async fn look(id: ItemId, place: Opened, started: &Started) -> Result<Looked, Failure> {
@@ -46,7 +49,7 @@ pub(crate) async fn look(id: ItemId, place: Opened, started: &Started) -> Result
         let shards = shards(&place).await?;
         Thing::Model(Box::new(model(&place, place.files.clone(), shards, started).await?))
     } else if let Some(recipe) = only(&names.iter().collect::<Vec<_>>()).filter(|name| is_recipe(name)) {
-        Thing::Recipe(read_recipe(&place, recipe).await?)
+        recipe_or_config(&place, recipe).await?
     } else {
         return Err(unknown(&place, &names, &weights));
     };
@@ -141,11 +144,30 @@ async fn pack(place: &Opened, started: &Started) -> Result<OwnPack, Failure> {
     Ok(OwnPack { id: Manifest::id(&manifest_bytes), manifest, recipe, base, deltas })
 }
 
+/// A recipe of the studio's, or mergekit's.
+async fn recipe_or_config(place: &Opened, file: &str) -> Result<Thing, Failure> {
+    let yaml = text(place, file).await?;
+    if file.ends_with(".json") || !looks_like_mergekit(&yaml) {
+        return Ok(Thing::Recipe(parse_recipe(file, &yaml)?));
+    }
+    let config = Config::from_yaml(&yaml)
+        .map_err(|error| Failure::Refused { message: sentence(&format!("`{file}`: {error}")), hint: None })?;
+    let models = config.models().into_iter().map(ToString::to_string).collect();
+    Ok(Thing::Config { yaml, models })
+}
+
 async fn read_recipe(place: &Opened, file: &str) -> Result<Recipe, Failure> {
+    parse_recipe(file, &text(place, file).await?)
+}
+
+async fn text(place: &Opened, file: &str) -> Result<String, Failure> {
     let bytes = small(place, file, MAX_RECIPE_BYTES).await?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::refused(format!("`{file}` is not UTF-8 text."), "Save it as UTF-8."))?;
-    let read = if file.ends_with(".json") { Recipe::from_json(&text) } else { Recipe::from_yaml(&text) };
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::refused(format!("`{file}` is not UTF-8 text."), "Save it as UTF-8."))
+}
+
+fn parse_recipe(file: &str, text: &str) -> Result<Recipe, Failure> {
+    let read = if file.ends_with(".json") { Recipe::from_json(text) } else { Recipe::from_yaml(text) };
     read.map_err(|error| Failure::Refused {
         message: sentence(&format!("`{file}` is not a recipe: {error}")),
         hint: None,
@@ -153,7 +175,7 @@ async fn read_recipe(place: &Opened, file: &str) -> Result<Recipe, Failure> {
 }
 
 /// A whole file that must not be large.
-async fn small(place: &Opened, file: &str, most: u64) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn small(place: &Opened, file: &str, most: u64) -> Result<Vec<u8>, Failure> {
     let source: Arc<dyn ByteSource> = place.files.open(file)?;
     if source.len() > most {
         let message = format!("`{file}` has {} bytes, more than {most}.", source.len());

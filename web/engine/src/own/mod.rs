@@ -7,6 +7,7 @@
 //! | `Load` | [`load`], [`verify`], [`merging`], [`slice`]: each tile merged when its parameter is made |
 //! | `GenerateOwn` | [`generate`] |
 //! | `EvaluateOwn` | [`evaluate`] |
+//! | `Template`, `Filter`, `Plan`, `Write`, `Inspect` | [`merge`]: merges into files, and looks inside models |
 
 mod card;
 mod cost;
@@ -14,6 +15,7 @@ mod evaluate;
 mod generate;
 mod load;
 mod look;
+mod merge;
 mod merging;
 mod parts;
 mod place;
@@ -25,8 +27,9 @@ mod verify;
 mod weigh;
 mod words;
 
-use maec_protocol::{Cost, ItemId, Mismatch, Place, Reply, Request};
+use maec_protocol::{Cost, ItemId, Merging, Mismatch, Place, Reply, Request};
 use maec_recipe::Recipe;
+use maec_recipe::mergekit::Config;
 
 use crate::job::Job;
 use crate::{Failure, Host, Started};
@@ -35,6 +38,7 @@ use parts::Parts;
 use place::Opened;
 use thing::Looked;
 
+pub use merge::{Folder, OutFile};
 pub use remote::{FetchProgress, HubFiles, Remote};
 pub use words::{Chat, Words, WordsTexts};
 
@@ -67,9 +71,38 @@ impl Own {
                 let task = evaluate::task(&files, &task, &language)?;
                 loaded.evaluate(job, &task, limit).await
             }
+            Request::Template { method, items } => {
+                let items = self.find(&items)?;
+                let titles: Vec<&str> = items.iter().map(|item| item.place.title.as_str()).collect();
+                let yaml = merge::template(method.as_deref(), &titles)?;
+                Ok(Reply::Config { yaml, methods: merge::methods() })
+            }
+            Request::Filter { yaml, filter, parameter, value } => {
+                let config = Config::from_yaml(&yaml).map_err(Failure::of)?;
+                let yaml = merge::filtered(config, &filter, &parameter, value).to_yaml();
+                Ok(Reply::Config { yaml, methods: merge::methods() })
+            }
+            Request::Plan { merging, shard_bytes } => {
+                let items = self.find(merged_items(&merging))?;
+                merge::plan(job, &items, &merging, shard_bytes).await
+            }
+            Request::Write { merging, shard_bytes, destination } => {
+                let items = self.find(merged_items(&merging))?;
+                merge::write(job, &items, &merging, shard_bytes, destination).await
+            }
+            Request::Inspect { base, items } => {
+                let base = base.map(|base| self.find(&[base])).transpose()?;
+                let base = base.and_then(|base| base.first().copied());
+                merge::inspect(job, base, &self.find(&items)?).await
+            }
             // The engine answers all others itself.
             _ => Err(Failure::Cancelled),
         }
+    }
+
+    /// The items of these numbers.
+    fn find(&self, ids: &[ItemId]) -> Result<Vec<&Looked>, Failure> {
+        find(&self.items, ids)
     }
 
     /// Looks at a place.
@@ -133,19 +166,31 @@ impl Own {
     }
 }
 
-/// The items' parts, where all are there, and everything that does not fit.
-fn fit<'a>(
-    known: &'a [Looked],
-    items: &[ItemId],
-    recipe: Option<&Recipe>,
-) -> Result<(Option<Parts<'a>>, Vec<Mismatch>), Failure> {
+/// The items of these numbers.
+fn find<'a>(known: &'a [Looked], ids: &[ItemId]) -> Result<Vec<&'a Looked>, Failure> {
     let find = |&id: &ItemId| {
         known
             .iter()
             .find(|item| item.id == id)
             .ok_or_else(|| Failure::refused(format!("The engine knows no item {id}."), "Open it again."))
     };
-    let items = items.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    ids.iter().map(find).collect()
+}
+
+/// The items that a merge is of.
+fn merged_items(merging: &Merging) -> &[ItemId] {
+    match merging {
+        Merging::Recipe { items, .. } | Merging::Config { items, .. } => items,
+    }
+}
+
+/// The items' parts, where all are there, and everything that does not fit.
+fn fit<'a>(
+    known: &'a [Looked],
+    items: &[ItemId],
+    recipe: Option<&Recipe>,
+) -> Result<(Option<Parts<'a>>, Vec<Mismatch>), Failure> {
+    let items = find(known, items)?;
     let mut mismatches = weigh::mismatches(&items, recipe)?;
     match Parts::find(&items, recipe) {
         Ok(parts) => Ok((Some(parts), mismatches)),

@@ -113,6 +113,11 @@ fn find<'a>(items: &[&'a Looked], recipe: &Recipe, name: &str) -> Result<Part<'a
     if name == recipe.base_model {
         return Ok(Part::Base);
     }
+    by_name(items, name)
+}
+
+/// The same without the recipe's own name for its base.
+pub(crate) fn by_name<'a>(items: &[&'a Looked], name: &str) -> Result<Part<'a>, usize> {
     let named = named(items);
     let plain = match name.split_once('@') {
         Some((id, revision)) if !is_commit(revision) => id,
@@ -146,6 +151,9 @@ fn named<'a>(items: &[&'a Looked]) -> Vec<(Part<'a>, Vec<&'a str>)> {
         if let Thing::Model(model) = &item.thing {
             let part = if index == 0 { Part::Base } else { Part::Model(item, model) };
             named.push((part, titles.to_vec()));
+        }
+        if let Thing::Pack(pack) = &item.thing {
+            named.push((Part::Model(item, &pack.base), titles.to_vec()));
         }
     }
     named

@@ -28,6 +28,12 @@ pub(crate) enum Thing {
     Delta(Delta),
     Pack(Box<OwnPack>),
     Recipe(Recipe),
+    /// A mergekit file.
+    Config {
+        yaml: String,
+        /// The models that it names.
+        models: Vec<String>,
+    },
 }
 
 /// A whole model, known from its headers.
@@ -82,6 +88,7 @@ impl Looked {
                 recipe: pack.recipe.clone(),
             },
             Thing::Recipe(recipe) => ItemKind::Recipe { recipe: recipe.clone() },
+            Thing::Config { yaml, models } => ItemKind::Config { yaml: yaml.clone(), models: models.clone() },
         };
         let (cached, all) = self.remote_bytes(&self.weight_files()).await?;
         let bytes_to_fetch = all.saturating_sub(cached);
@@ -93,7 +100,7 @@ impl Looked {
         match &self.thing {
             Thing::Model(model) => Some(model),
             Thing::Pack(pack) => Some(&pack.base),
-            Thing::Delta(_) | Thing::Recipe(_) => None,
+            Thing::Delta(_) | Thing::Recipe(_) | Thing::Config { .. } => None,
         }
     }
 
@@ -102,7 +109,7 @@ impl Looked {
         match &self.thing {
             Thing::Delta(delta) => std::slice::from_ref(delta),
             Thing::Pack(pack) => &pack.deltas,
-            Thing::Model(_) | Thing::Recipe(_) => &[],
+            Thing::Model(_) | Thing::Recipe(_) | Thing::Config { .. } => &[],
         }
     }
 

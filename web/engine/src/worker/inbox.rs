@@ -10,7 +10,9 @@ use js_sys::Array;
 use maec_protocol::{Request, RequestId, ToEngine};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use web_sys::{Blob, MessageEvent};
+use web_sys::MessageEvent;
+#[cfg(feature = "own")]
+use web_sys::{Blob, FileSystemDirectoryHandle};
 
 use super::scope;
 
@@ -21,8 +23,8 @@ pub struct Inbox {
     /// Waiting or being answered.
     open: RefCell<BTreeSet<RequestId>>,
     cancelled: RefCell<BTreeSet<RequestId>>,
-    /// The `File`s that came with open requests.
-    files: RefCell<BTreeMap<RequestId, Vec<Blob>>>,
+    /// The `File`s and folders that came with open requests.
+    brought: RefCell<BTreeMap<RequestId, Array>>,
     current: Cell<RequestId>,
     waker: RefCell<Option<Waker>>,
 }
@@ -35,9 +37,9 @@ impl Inbox {
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let parts: Array = event.data().dyn_into().unwrap_or_default();
             let json = parts.get(0).as_string().unwrap_or_default();
-            let files = parts.iter().skip(1).filter_map(|part| part.dyn_into().ok()).collect();
+            let brought = parts.slice(1, parts.length());
             match serde_json::from_str(&json) {
-                Ok(message) => own.receive(message, files),
+                Ok(message) => own.receive(message, brought),
                 // The page and its engine are of different versions.
                 Err(error) => scope::fail(&format!("the engine cannot read a request: {error}")),
             }
@@ -47,7 +49,7 @@ impl Inbox {
         inbox
     }
 
-    fn receive(&self, message: ToEngine, files: Vec<Blob>) {
+    fn receive(&self, message: ToEngine, brought: Array) {
         if let Request::Cancel { target } = message.body {
             if self.open.borrow().contains(&target) {
                 self.cancelled.borrow_mut().insert(target);
@@ -55,7 +57,7 @@ impl Inbox {
             return;
         }
         self.open.borrow_mut().insert(message.id);
-        self.files.borrow_mut().insert(message.id, files);
+        self.brought.borrow_mut().insert(message.id, brought);
         self.queue.borrow_mut().push_back(message);
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -80,13 +82,27 @@ impl Inbox {
     pub fn close(&self, id: RequestId) {
         self.open.borrow_mut().remove(&id);
         self.cancelled.borrow_mut().remove(&id);
-        self.files.borrow_mut().remove(&id);
+        self.brought.borrow_mut().remove(&id);
     }
 
     /// The `File`s that came with a request that is not answered yet.
     #[cfg(feature = "own")]
     pub fn files(&self, id: RequestId) -> Vec<Blob> {
-        self.files.borrow().get(&id).cloned().unwrap_or_default()
+        self.brought(id)
+    }
+
+    /// The folder that came with a request that is not answered yet.
+    #[cfg(feature = "own")]
+    pub fn folder(&self, id: RequestId) -> Option<FileSystemDirectoryHandle> {
+        self.brought(id).pop()
+    }
+
+    /// What came with a request and is of this class.
+    #[cfg(feature = "own")]
+    fn brought<T: JsCast>(&self, id: RequestId) -> Vec<T> {
+        let brought = self.brought.borrow();
+        let all = brought.get(&id).into_iter().flat_map(Array::iter);
+        all.filter_map(|part| part.dyn_into().ok()).collect()
     }
 
     /// Whether the page has cancelled a request.

@@ -2,6 +2,8 @@
 
 mod inbox;
 #[cfg(feature = "own")]
+mod out;
+#[cfg(feature = "own")]
 mod own;
 #[cfg(feature = "own")]
 mod piece;
@@ -18,12 +20,14 @@ use std::sync::Arc;
 
 #[cfg(feature = "own")]
 use maec_checkpoint::FileSet;
+#[cfg(feature = "own")]
+use maec_protocol::Destination;
 use maec_protocol::{FromEngine, Reply, RequestId};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{Engine, Failure, Host, Started};
 #[cfg(feature = "own")]
-use crate::{Remote, Words, WordsTexts};
+use crate::{Folder, Remote, Words, WordsTexts};
 use inbox::Inbox;
 
 /// What the two workers do each in its own way.
@@ -60,6 +64,11 @@ impl<P: Processor> Host for Worker<P> {
     #[cfg(feature = "own")]
     fn files(&self, id: RequestId, names: &[String]) -> Result<Arc<dyn FileSet>, Failure> {
         own::files(names, self.inbox.files(id))
+    }
+
+    #[cfg(feature = "own")]
+    async fn folder(&self, id: RequestId, destination: Destination) -> Result<Rc<dyn Folder>, Failure> {
+        out::folder(destination, self.inbox.folder(id)).await
     }
 
     #[cfg(feature = "own")]

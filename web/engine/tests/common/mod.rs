@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod disk;
 pub mod own;
 pub mod web;
 
@@ -15,10 +16,10 @@ use maec_checkpoint::{
     DeltaPositions, DeltaRole, Dtype, FileSet, Manifest, MemoryFiles, MemorySink, MemoryWeights, PackDelta,
     PackFile, PackLanguage, TensorInfo, Weights, convert, sha256_hex, write_delta, write_safetensors,
 };
-use maec_engine::{Engine, Failure, Host, HubFiles, Remote, Started, Words, WordsTexts};
+use maec_engine::{Engine, Failure, Folder, Host, HubFiles, Remote, Started, Words, WordsTexts};
 use maec_hub::MemoryStore;
 use maec_model::{Storage, WordTokenizer};
-use maec_protocol::{Backend, FromEngine, Reply, Request, RequestId, ToEngine};
+use maec_protocol::{Backend, Destination, FromEngine, Reply, Request, RequestId, ToEngine};
 use maec_recipe::Recipe;
 use pollster::block_on;
 use serde_json::json;
@@ -233,6 +234,8 @@ pub struct World {
     pub pauses: Cell<u32>,
     /// Dropped files by name.
     pub dropped: RefCell<Files>,
+    /// Where merges are written.
+    pub disk: disk::Shared,
     /// Bytes that the site has served.
     pub served: Cell<u64>,
     /// What was fetched from it.
@@ -265,6 +268,13 @@ impl<const GPU: bool> Host for TestHost<GPU> {
         let dropped = self.0.dropped.borrow();
         let file = |name: &String| (name.clone(), dropped[name].clone());
         Ok(Arc::new(MemoryFiles::new("dropped", names.iter().map(file))))
+    }
+
+    async fn folder(&self, _: RequestId, destination: Destination) -> Result<Rc<dyn Folder>, Failure> {
+        if destination == Destination::Private {
+            self.0.disk.0.files.borrow_mut().clear();
+        }
+        Ok(Rc::new(self.0.disk.clone()))
     }
 
     async fn remote(&self, name: &str) -> Result<Rc<dyn Remote>, Failure> {
