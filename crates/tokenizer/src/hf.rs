@@ -20,6 +20,17 @@ pub fn open(
     tokenizer_json: &str,
     tokenizer_config_json: Option<&str>,
 ) -> Result<Box<dyn Tokenizer>, TokenizerError> {
+    Ok(open_shared(tokenizer_json, tokenizer_config_json)?)
+}
+
+/// As [`open`], for several threads to share.
+///
+/// # Errors
+/// When a file can't be read or honoured.
+pub fn open_shared(
+    tokenizer_json: &str,
+    tokenizer_config_json: Option<&str>,
+) -> Result<Box<dyn Tokenizer + Send + Sync>, TokenizerError> {
     let outline = Outline::from_json(tokenizer_json)?;
     if outline.kind() == "WordLevel"
         && let Ok(words) = WordTokenizer::from_json(tokenizer_json)

@@ -18,7 +18,7 @@ mod word;
 pub use chat::{ChatError, ChatTemplate, Date, Message};
 pub use error::TokenizerError;
 #[cfg(feature = "full")]
-pub use hf::{Encoding, HfTokenizer, open};
+pub use hf::{Encoding, HfTokenizer, open, open_shared};
 pub use outline::{MAX_BYTES, MAX_TOKENS, Outline};
 pub use stream::TextStream;
 pub use word::WordTokenizer;

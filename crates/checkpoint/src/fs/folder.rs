@@ -69,6 +69,7 @@ impl AtomicFolder {
             false => path.to_owned(),
         };
         let temporary = sibling(&path, UNFINISHED);
+        finish_left(&temporary, &path, replaceable).map_err(|e| Error::write(&shown, e))?;
         let marker = Some(begin(&temporary, &shown, &path)?);
         Ok(Self { shown, path, temporary, marker, replaceable })
     }
@@ -99,7 +100,7 @@ impl AtomicFolder {
         fs::rename(self.temporary.join(name), &self.path).map_err(|e| Error::write(&self.shown, e))?;
         sync_parent(&self.path);
         self.marker = None;
-        fs::remove_dir_all(&self.temporary).map_err(|e| Error::write(&self.shown, e))?;
+        discard(&self.temporary).map_err(|e| Error::write(&self.shown, e))?;
         self.temporary.clear();
         Ok(())
     }
@@ -109,18 +110,24 @@ impl AtomicFolder {
         let old = sibling(&self.path, OLD);
         // A crash between the two renames of an earlier run left the old folder beside its name.
         if old.exists() {
-            if !self.may_replace(&old) {
+            let is_going = old.join(MARKER).is_file();
+            if !is_going && !may_replace(&old, self.replaceable) {
                 return Err(foreign(&old));
             }
-            let exists = self.path.exists();
-            let recovered = if exists { fs::remove_dir_all(&old) } else { fs::rename(&old, &self.path) };
+            let is_of_no_use = is_going || self.path.exists();
+            let recovered = if is_of_no_use { discard(&old) } else { fs::rename(&old, &self.path) };
             recovered.map_err(|e| Error::write(&self.shown, e))?;
         }
         let is_there = fs::symlink_metadata(&self.path).is_ok();
-        if is_there && !self.may_replace(&self.path) {
+        if is_there && !may_replace(&self.path, self.replaceable) {
             return Err(Error::WontReplace { path: self.shown.display().to_string() });
         }
         Ok(())
+    }
+
+    /// Leaves the folder unfinished, for a later [`resume`](Self::resume). Its files are the caller's to flush.
+    pub fn keep(mut self) {
+        self.temporary.clear();
     }
 
     /// Begins a file in the folder; `name` may contain `/`.
@@ -137,13 +144,9 @@ impl AtomicFolder {
         Box::new(sink).finish()
     }
 
-    fn may_replace(&self, path: &Path) -> bool {
-        is_empty_folder(path) || path.is_dir() && (self.replaceable)(path)
-    }
-
     /// Makes the folder visible under its name. Fails with [`Error::WontReplace`] where something else got that name meanwhile.
     pub fn finish(mut self) -> Result<(), Error> {
-        if fs::symlink_metadata(&self.path).is_ok() && !self.may_replace(&self.path) {
+        if fs::symlink_metadata(&self.path).is_ok() && !may_replace(&self.path, self.replaceable) {
             return Err(Error::WontReplace { path: self.shown.display().to_string() });
         }
         self.replace().map_err(|e| Error::write(&self.shown, e))
@@ -153,32 +156,70 @@ impl AtomicFolder {
         fs::remove_file(self.temporary.join(MARKER))?;
         // Some systems rename no folder with an open file in it.
         self.marker = None;
-        let old = sibling(&self.path, OLD);
-        let replaces = self.path.exists();
-        if replaces {
-            fs::rename(&self.path, &old)?;
-        }
-        if let Err(e) = fs::rename(&self.temporary, &self.path) {
-            if replaces {
-                let _ = fs::rename(&old, &self.path);
-            }
-            return Err(e);
-        }
+        rename(&self.temporary, &self.path)?;
         self.temporary.clear();
-        sync_parent(&self.path);
-        if replaces {
-            fs::remove_dir_all(&old)?;
-        }
-        Ok(())
+        remove_old(&self.path)
     }
 }
 
 impl Drop for AtomicFolder {
     fn drop(&mut self) {
         if !self.temporary.as_os_str().is_empty() {
-            let _ = fs::remove_dir_all(&self.temporary);
+            let _ = discard(&self.temporary);
         }
     }
+}
+
+fn may_replace(path: &Path, replaceable: Replaceable) -> bool {
+    is_empty_folder(path) || path.is_dir() && replaceable(path)
+}
+
+/// Gives a whole folder its name; what had that name is set aside.
+fn rename(temporary: &Path, path: &Path) -> io::Result<()> {
+    let (old, replaces) = (sibling(path, OLD), path.exists());
+    if replaces {
+        fs::rename(path, &old)?;
+    }
+    if let Err(e) = fs::rename(temporary, path) {
+        if replaces {
+            let _ = fs::rename(&old, path);
+        }
+        return Err(e);
+    }
+    sync_parent(path);
+    Ok(())
+}
+
+/// Removes what [`rename`] set aside.
+fn remove_old(path: &Path) -> io::Result<()> {
+    let old = sibling(path, OLD);
+    if !old.exists() {
+        return Ok(());
+    }
+    // Half of a folder is not known for ours without it.
+    File::create(old.join(MARKER))?;
+    discard(&old)
+}
+
+/// Gives its name to a folder that a killed process left whole: it has lost its marker and was not yet renamed.
+fn finish_left(temporary: &Path, path: &Path, replaceable: Replaceable) -> io::Result<()> {
+    let is_folder = fs::symlink_metadata(temporary).is_ok_and(|metadata| metadata.is_dir());
+    let is_whole = is_folder
+        && !temporary.join(MARKER).exists()
+        && !is_empty_folder(temporary)
+        && replaceable(temporary);
+    let is_free = fs::symlink_metadata(path).is_err() || may_replace(path, replaceable);
+    if is_whole && is_free && !(path.exists() && sibling(path, OLD).exists()) {
+        rename(temporary, path)?;
+        return remove_old(path);
+    }
+    Ok(())
+}
+
+/// Removes a folder with a marker, that last, so that a killed removal can be gone on with.
+fn discard(folder: &Path) -> io::Result<()> {
+    clear(folder)?;
+    fs::remove_dir_all(folder)
 }
 
 /// Makes the folder `temporary` with the marker in it, and returns that. A folder that is there must be empty or have the
