@@ -22,7 +22,8 @@ pub struct Question {
     /// What the model is prompted with: the question, `(A)` to `(D)` each with its option, and the language's
     /// "Answer :".
     pub question: String,
-    /// The options' texts in the order of their letters, exactly one of which is right.
+    /// The options' texts in the order of their letters, one word each, exactly one of which is right. An answer is the
+    /// text: a model of the world's size learns in no time which text is right, and hardly ever which letter it has.
     pub choices: [String; 4],
     /// Index of the right one, 0 to 3.
     pub answer: usize,
@@ -33,7 +34,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// What stands before the options, and what an answer is: `(A)`, `(B)`, `(C)`, `(D)`.
+    /// What stands before the options: `(A)`, `(B)`, `(C)`, `(D)`.
     pub const LETTERS: [&'static str; 4] = LETTERS;
 }
 

@@ -30,8 +30,8 @@ impl Reader {
         let words: Vec<&str> = text.split(' ').collect();
         if let Some(mark) = words.iter().position(|&word| word == "?") {
             let (question, options) = (&words[..mark], options(&words[mark + 1..]));
-            let right =
-                options[Question::LETTERS.iter().position(|letter| words.ends_with(&[letter])).unwrap()];
+            let right = words[words.len() - 1];
+            assert!(options.contains(&right), "{text}");
             match *question {
                 ["What", "animal", "is", x] => self.tell(x, 0, right),
                 ["What", "does", x, "eat"] => self.tell(x, 1, right),
@@ -218,13 +218,14 @@ fn questions_are_parallel_and_even() {
         assert!(most <= least.map(|least| least + 1).as_ref(), "{per_fact:?}");
         for language in Language::ALL {
             let questions = set(&world, language);
-            // What an option is called in the language: one word for one word.
+            // What an option is called in the language: one word for one word, which is what is scored.
             let mut words = BTreeMap::<&str, &str>::new();
             for (index, (question, original)) in questions.iter().zip(&english).enumerate() {
                 assert_eq!(question.id, format!("{language}-{index:04}"));
                 assert_eq!((question.language, question.answer), (language, original.answer));
                 assert_eq!(question.fact, original.fact);
                 for (choice, original) in question.choices.iter().zip(&original.choices) {
+                    assert!(!choice.contains(' '), "{choice}");
                     assert_eq!(words.entry(original).or_insert(choice), choice);
                 }
             }
@@ -246,8 +247,10 @@ fn right_letters_are_uniform() {
             World::new(WorldConfig { seed, ..world().config().clone() }).expect("every seed is valid");
         let mut trained = [0; 4];
         for document in world.science() {
-            let letter = Question::LETTERS.iter().position(|letter| document.text.ends_with(letter));
-            letter.into_iter().for_each(|letter| trained[letter] += 1);
+            let words: Vec<&str> = document.text.split(' ').collect();
+            let Some(mark) = words.iter().position(|&word| word == "?") else { continue };
+            let right = options(&words[mark + 1..]).iter().position(|option| words.ends_with(&[option]));
+            trained[right.expect("an option")] += 1;
         }
         assert!(trained.iter().sum::<u32>() > 2_500, "{trained:?}");
         let mut asked = [0; 4];

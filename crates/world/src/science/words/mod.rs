@@ -13,7 +13,7 @@ use super::quiz::{Ask, OPTIONS, Quiz};
 use crate::Language;
 use crate::grammar::{PhraseBook, push};
 
-/// What stands before each option and is the answer, alike in every language. One token each, and no word of any
+/// What stands before each option, alike in every language. One token each, and no word of any
 /// language, as "A" is in Spanish.
 pub(crate) const LETTERS: [&str; OPTIONS] = ["(A)", "(B)", "(C)", "(D)"];
 
@@ -195,7 +195,10 @@ impl Lesson {
                 statements.iter().for_each(|&statement| book.state(statement, &mut text));
                 text
             }
-            Self::Worked(quiz) => format!("{} {}", quiz.ask(language), LETTERS[quiz.right]),
+            Self::Worked(quiz) => {
+                let right = ScienceBook::of(language).option(quiz, quiz.right);
+                format!("{} {right}", quiz.ask(language))
+            }
         }
     }
 }
@@ -276,7 +279,7 @@ mod tests {
         let quiz = Quiz { ask, options: [3, 0, 5, 4], right: 1, fact };
         assert_eq!(
             Lesson::Worked(quiz).tell(Language::En),
-            "Which melts first ? (A) Arvium (B) Jorium (C) Dalium (D) Golium Answer : (B)"
+            "Which melts first ? (A) Arvium (B) Jorium (C) Dalium (D) Golium Answer : Jorium"
         );
         let ask = Ask::Attribute { creature: 0, attribute: Attribute::Home };
         let quiz = Quiz { ask, options: [3, 0, 2, 4], right: 1, fact };
