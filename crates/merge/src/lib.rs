@@ -22,7 +22,6 @@ pub mod engine;
 mod error;
 mod execute;
 pub mod folder;
-pub mod folder;
 mod inputs;
 pub mod inspect;
 #[cfg(feature = "kernels")]
