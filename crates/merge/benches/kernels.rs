@@ -122,7 +122,7 @@ fn on_cpu(models: &[MemoryWeights], parameters: &Parameters) -> Result<(f64, f64
         select: Select::default(),
         out_dtype: None,
     };
-    let bytes = base.tensors()[0].bytes() as usize;
+    let bytes = base.tensors()[0].bytes();
     let start = Instant::now();
     maec_merge::tensor_stats(&inputs, &recipe, &mut |_| ControlFlow::Continue(()))?;
     let statistics = (5 * bytes) as f64 / start.elapsed().as_secs_f64() / 1e9;
