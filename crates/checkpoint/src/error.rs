@@ -319,8 +319,8 @@ impl Error {
     }
 }
 
-/// Text out of a file for a message: one line, and not a long one.
-pub(crate) fn shown(text: &str) -> String {
+/// Text out of a file for a message: one line, and at most 120 characters of it.
+pub fn shown(text: &str) -> String {
     const MAX_CHARS: usize = 120;
     let mut out = String::new();
     for (i, c) in text.chars().enumerate() {

@@ -26,9 +26,9 @@ mod weights;
 mod write;
 
 pub use delta::{DeltaEntries, DeltaPositions, DeltaWeights, SparseDelta, write_delta};
-pub use error::Error;
+pub use error::{Error, shown};
 pub use files::{FileSet, MemoryFiles, SourceFiles};
-pub use folder::{FolderProblem, ModelFolder};
+pub use folder::{FolderProblem, ModelFolder, read_text};
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::{ModelFiles, open_weights, write_model_folder};
 #[cfg(not(target_arch = "wasm32"))]
@@ -44,5 +44,5 @@ pub use sink::{ByteSink, MemorySink};
 pub use source::{ByteSource, MemorySource};
 pub use summary::{Mismatch, ModelSummary, mismatches};
 pub use tensor::TensorInfo;
-pub use weights::{MemoryWeights, Weights};
+pub use weights::{MemoryWeights, Weights, check_range};
 pub use write::{TensorData, safetensors_header, write_safetensors};

@@ -43,7 +43,7 @@ impl Weights for SafetensorsReader {
             .binary_search_by(|info| info.name.as_str().cmp(name))
             .map_err(|_| Error::MissingTensor { name: self.name().into(), tensor: name.into() })?;
         let size = dtype::bytes_per_element(tensors[index].dtype);
-        check_range(self.name(), &tensors[index], &elements, out.len(), elements.len().saturating_mul(size))?;
+        check_range(self.name(), &tensors[index], &elements, out.len(), size)?;
         self.source.read_at(self.header.offsets[index] + (elements.start * size) as u64, out)
     }
 }

@@ -42,7 +42,7 @@ pub trait Weights: Send + Sync {
     fn read_f64(&self, name: &str, elements: Range<usize>, out: &mut [f64]) -> Result<(), Error> {
         let info = self.info(name)?;
         check_float(info)?;
-        check_range(self.name(), info, &elements, out.len(), elements.len())?;
+        check_range(self.name(), info, &elements, out.len(), 1)?;
         let size = dtype::bytes_per_element(info.dtype);
         let per_chunk = CHUNK_BYTES / size;
         let mut bytes = vec![0; per_chunk.min(out.len()) * size];
@@ -73,15 +73,17 @@ pub(crate) fn check_float(info: &TensorInfo) -> Result<(), Error> {
     Err(Error::NotFloat { name: format!("tensor `{}` of dtype {}", info.name, info.dtype) })
 }
 
-/// [`Error::OutOfRange`] unless `elements` are the tensor's and the buffer's length is as needed.
-pub(crate) fn check_range(
+/// Checks what was asked of a tensor, for those who implement [`Weights`]: [`Error::OutOfRange`] unless `elements` (flat indices)
+/// are the tensor's and the buffer has room for them and no more, `unit` of its items (bytes, numbers) an element.
+pub fn check_range(
     model: &str,
     info: &TensorInfo,
     elements: &Range<usize>,
     buffer: usize,
-    needed: usize,
+    unit: usize,
 ) -> Result<(), Error> {
-    if elements.start <= elements.end && elements.end <= info.elements() && buffer == needed {
+    let fits = elements.start <= elements.end && elements.end <= info.elements();
+    if fits && elements.len().checked_mul(unit) == Some(buffer) {
         return Ok(());
     }
     Err(Error::OutOfRange {
@@ -140,7 +142,7 @@ impl Weights for MemoryWeights {
     fn read_stored(&self, name: &str, elements: Range<usize>, out: &mut [u8]) -> Result<(), Error> {
         let info = self.info(name)?;
         let size = dtype::bytes_per_element(info.dtype);
-        check_range(&self.name, info, &elements, out.len(), elements.len().saturating_mul(size))?;
+        check_range(&self.name, info, &elements, out.len(), size)?;
         out.copy_from_slice(&self.bytes[name][elements.start * size..elements.end * size]);
         Ok(())
     }

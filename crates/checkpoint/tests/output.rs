@@ -56,6 +56,53 @@ fn what_a_killed_run_left_is_used_again() {
     assert!(!left.exists());
 }
 
+/// A folder of these tests: one file, `whole`.
+fn is_ours(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| {
+        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "whole"))
+            && path.join("whole").is_file()
+    })
+}
+
+#[test]
+fn a_run_killed_while_it_gave_the_output_its_name_is_finished_by_the_next() {
+    let put = |folder: &Path, text: &str| {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("whole"), text).unwrap();
+    };
+    // Without its marker, and: nothing to replace; the old one not yet set aside; set aside.
+    for old in [None, Some("f"), Some("f.maec-old.tmp")] {
+        let dir = TempDir::new().unwrap();
+        put(&dir.path().join("f.maec.tmp"), "new");
+        if let Some(old) = old {
+            put(&dir.path().join(old), "old");
+        }
+        drop(AtomicFolder::resume(&dir.path().join("f"), is_ours).unwrap());
+        assert_eq!(fs::read(dir.path().join("f/whole")).unwrap(), b"new", "{old:?}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "{old:?}");
+    }
+    // Renamed, and the old one half removed.
+    let dir = TempDir::new().unwrap();
+    put(&dir.path().join("f"), "new");
+    put(&dir.path().join("f.maec-old.tmp"), "old");
+    fs::rename(dir.path().join("f.maec-old.tmp/whole"), dir.path().join("f.maec-old.tmp/half")).unwrap();
+    fs::write(dir.path().join("f.maec-old.tmp/.maec-unfinished"), "").unwrap();
+    drop(AtomicFolder::resume(&dir.path().join("f"), is_ours).unwrap());
+    assert_eq!(fs::read(dir.path().join("f/whole")).unwrap(), b"new");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    // What may not be replaced stays, and so does what would replace it.
+    let dir = TempDir::new().unwrap();
+    put(&dir.path().join("f.maec.tmp"), "new");
+    put(&dir.path().join("f"), "old");
+    fs::write(dir.path().join("f/notes"), "mine").unwrap();
+    assert!(matches!(
+        AtomicFolder::resume(&dir.path().join("f"), is_ours),
+        Err(Error::ForeignTemporary { .. } | Error::WontReplace { .. })
+    ));
+    assert_eq!(fs::read(dir.path().join("f/notes")).unwrap(), b"mine");
+    assert_eq!(fs::read(dir.path().join("f.maec.tmp/whole")).unwrap(), b"new");
+}
+
 #[test]
 fn a_folder_is_written_by_one_at_a_time() {
     let dir = TempDir::new().unwrap();

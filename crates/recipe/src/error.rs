@@ -162,7 +162,10 @@ pub(crate) fn short(value: f64) -> String {
 /// Foreign text made fit for a message: one line, not too long.
 pub fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
-    let mut line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    // Line separators and marks that turn the writing direction are no control characters by Unicode's book.
+    let is_layout =
+        |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut line: String = text.chars().take(LONGEST).map(|c| if is_layout(c) { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
         line.push('…');
     }

@@ -100,7 +100,7 @@ impl Weights for DeltaWeights {
     fn read_stored(&self, name: &str, elements: Range<usize>, out: &mut [u8]) -> Result<(), Error> {
         let info = self.info(name)?;
         let size = dtype::bytes_per_element(info.dtype);
-        check_range(self.name(), info, &elements, out.len(), elements.len().saturating_mul(size))?;
+        check_range(self.name(), info, &elements, out.len(), size)?;
         let Some(entries) = self.entries(name)? else { return self.base.read_stored(name, elements, out) };
         let stored = self.base.info(name)?.dtype;
         if stored == info.dtype {

@@ -61,13 +61,13 @@ impl ModelFolder {
             }
         }
         let config = texts.get(CONFIG).ok_or_else(|| not(FolderProblem::NoConfig))?;
-        let config = read_text(files.name(), CONFIG, config.as_ref())?;
+        let config = text_of(files.name(), CONFIG, config.as_ref())?;
         let (shards, places) = if let Some(source) = find(files, SINGLE)? {
             let shard = SafetensorsReader::open(source)?;
             let places = shard.tensors().iter().map(|info| (info.clone(), 0)).collect();
             (vec![shard], places)
         } else if let Some(source) = find(files, INDEX)? {
-            index::open_shards(files, &read_text(files.name(), INDEX, source.as_ref())?)?
+            index::open_shards(files, &text_of(files.name(), INDEX, source.as_ref())?)?
         } else {
             return Err(not(FolderProblem::NoWeights));
         };
@@ -89,7 +89,7 @@ impl ModelFolder {
     /// The text of one of [`ModelFolder::TEXTS`], read now; `None` where there is no such file.
     pub fn text(&self, name: &str) -> Result<Option<String>, Error> {
         match self.texts.get(name) {
-            Some(source) => read_text(&self.name, name, source.as_ref()).map(Some),
+            Some(source) => text_of(&self.name, name, source.as_ref()).map(Some),
             None => Ok(None),
         }
     }
@@ -97,7 +97,7 @@ impl ModelFolder {
     /// All of [`ModelFolder::TEXTS`] that there are, by name, read now.
     pub fn texts(&self) -> Result<BTreeMap<String, String>, Error> {
         let read = |(name, source): (&&str, &Arc<dyn ByteSource>)| {
-            Ok(((*name).to_owned(), read_text(&self.name, name, source.as_ref())?))
+            Ok(((*name).to_owned(), text_of(&self.name, name, source.as_ref())?))
         };
         self.texts.iter().map(read).collect()
     }
@@ -146,8 +146,14 @@ impl fmt::Debug for ModelFolder {
     }
 }
 
+/// The whole of a text file in a set; `None` where the set has none of this path. Fails with [`Error::NotModelFolder`] where
+/// it is no text or longer than any honest one, or as its source does.
+pub fn read_text(files: &dyn FileSet, file: &str) -> Result<Option<String>, Error> {
+    find(files, file)?.map(|source| text_of(files.name(), file, source.as_ref())).transpose()
+}
+
 /// The whole of a text file of the set `name`.
-fn read_text(name: &str, file: &str, source: &dyn ByteSource) -> Result<String, Error> {
+fn text_of(name: &str, file: &str, source: &dyn ByteSource) -> Result<String, Error> {
     let not = |problem| Error::NotModelFolder { name: name.into(), problem };
     let (len, max) = (source.len(), MAX_TEXT_BYTES);
     if len > max {

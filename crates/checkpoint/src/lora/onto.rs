@@ -138,7 +138,7 @@ impl Weights for LoraWeights {
         };
         let info = self.info(name)?;
         let size = dtype::bytes_per_element(info.dtype);
-        check_range(self.name(), info, &elements, out.len(), elements.len().saturating_mul(size))?;
+        check_range(self.name(), info, &elements, out.len(), size)?;
         let (weights, tensor) = match &change.saved {
             Some(saved) => (self.adapter.weights(), saved.as_str()),
             None => (self.base.as_ref(), name),

@@ -171,23 +171,7 @@ pub enum VocabularyError {
     },
 }
 
-/// A token for a message: quoted, on one line, and not a long one.
+/// A token for a message, quoted.
 pub(super) fn shown(token: &str) -> String {
-    const MAX_CHARS: usize = 60;
-    let mut out = String::from("`");
-    for (i, c) in token.chars().enumerate() {
-        if i == MAX_CHARS {
-            out.push('…');
-            break;
-        }
-        match c {
-            // Line separators and marks that turn the writing direction are no control characters by Unicode's book.
-            c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-                out.extend(c.escape_default());
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('`');
-    out
+    format!("`{}`", maec_checkpoint::shown(token))
 }

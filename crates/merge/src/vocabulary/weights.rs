@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use maec_checkpoint::{Dtype, Error, TensorInfo, Weights, convert, dtype};
+use maec_checkpoint::{Dtype, Error, TensorInfo, Weights, check_range, convert, dtype};
 
 use super::VocabularyError;
 use super::embeddings::{donors, has_vocabulary, needed};
@@ -185,19 +185,7 @@ impl Weights for UnitedWeights {
         };
         let info = self.info(name)?;
         let size = dtype::bytes_per_element(info.dtype);
-        let fits = elements.start <= elements.end
-            && elements.end <= info.elements()
-            && elements.len().checked_mul(size) == Some(out.len());
-        if !fits {
-            return Err(Error::OutOfRange {
-                name: self.name().into(),
-                tensor: name.into(),
-                start: elements.start,
-                end: elements.end,
-                buffer: out.len(),
-                len: info.elements(),
-            });
-        }
+        check_range(self.name(), info, &elements, out.len(), size)?;
         let width = embedding.width;
         let (mut at, mut rest) = (elements.start, out);
         while at < elements.end {

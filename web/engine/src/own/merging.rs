@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use maec_checkpoint::{Error, TensorInfo, Weights, dtype};
+use maec_checkpoint::{Error, TensorInfo, Weights, check_range, dtype};
 use maec_merge::{MergeError, TensorStats, merge_tensor, select_tensors, tensor_stats};
 use maec_recipe::{MergeMethod, Recipe};
 
@@ -116,16 +116,7 @@ impl Weights for MergingWeights {
         let place = self.tensors.binary_search_by(|info| info.name.as_str().cmp(name)).map_err(missing)?;
         let info = &self.tensors[place];
         let size = dtype::bytes_per_element(info.dtype);
-        if elements.end > info.elements() || elements.len().checked_mul(size) != Some(out.len()) {
-            return Err(Error::OutOfRange {
-                name: self.name().into(),
-                tensor: name.into(),
-                start: elements.start,
-                end: elements.end,
-                buffer: out.len(),
-                len: info.elements(),
-            });
-        }
+        check_range(self.name(), info, &elements, out.len(), size)?;
         for (start, out) in elements.step_by(TILE).zip(out.chunks_mut(TILE * size)) {
             let tile = start..start + out.len() / size;
             out.copy_from_slice(&self.tile(info, tile, self.selected[place])?);
