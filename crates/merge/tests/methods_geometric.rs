@@ -2,6 +2,8 @@
 //! identities.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "common/case.rs"]
+mod case;
 #[path = "methods_geometric/setup.rs"]
 mod setup;
 

@@ -1,6 +1,8 @@
 //! TIES, DARE, DELLA and breadcrumbs: mergekit's and PEFT's own values, slow references, random numbers and identities.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "common/case.rs"]
+mod case;
 #[path = "methods_sparse/setup.rs"]
 mod setup;
 

@@ -4,6 +4,7 @@
 //! tensor of the output with which parameters.
 
 mod arrange;
+mod chat;
 mod check;
 pub(crate) mod layers;
 mod plan;
@@ -14,8 +15,9 @@ use std::sync::Arc;
 
 use maec_checkpoint::{Dtype, TensorInfo, Weights, dtype};
 use maec_recipe::OutDtype;
-use maec_recipe::mergekit::{self, Config, ModelName, flag, value};
+use maec_recipe::mergekit::{Config, ModelName, flag, value};
 
+pub use chat::chat_template;
 pub use check::method;
 pub use plan::ConfigPlan;
 pub use problem::Problem;
@@ -23,7 +25,7 @@ pub use tokenizer::{Joined, join_vocabularies};
 
 use crate::MergeError;
 use crate::engine::{Copied, Job, Learned, Merged, Pool, Source, TILE, TensorMerge, tiles, with_tile};
-use crate::methods::{Dialect, Kind, Method, Parameter, Settings, Survey, Totals, Unfit};
+use crate::methods::{Kind, Method, Parameter, Settings, Survey, Totals, Unfit};
 use arrange::{Arranged, Slice};
 
 /// A model of a configuration, opened.
@@ -182,11 +184,7 @@ impl<'c> ConfigJob<'c> {
             shape: &self.outputs[index].shape,
             has_base: tensor.base.is_some(),
             models: tensor.inputs.len(),
-            dialect: match self.config.dialect {
-                mergekit::Dialect::Mergekit => Dialect::Mergekit,
-                mergekit::Dialect::Paper => Dialect::Paper,
-                mergekit::Dialect::Peft => Dialect::Peft,
-            },
+            dialect: self.config.dialect,
             seed: self.config.seed.unwrap_or(0),
             whole: &self.whole,
             lookup: &lookup,

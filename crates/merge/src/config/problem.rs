@@ -173,6 +173,16 @@ pub enum Problem {
         /// Why, and what to do.
         reason: String,
     },
+    /// A chat template that has no text.
+    #[error(
+        "chat_template: `{name}` {is}; give the template's text, write `auto` for the one that most models have, or leave the key out to keep the base's"
+    )]
+    ChatTemplate {
+        /// What is written.
+        name: String,
+        /// What that is.
+        is: &'static str,
+    },
     /// A tensor that is no float and differs in dtype or has no place in an average.
     #[error(
         "`{model}`: tensor `{tensor}` is {dtype}, which can't be merged; use checkpoints in floating point"

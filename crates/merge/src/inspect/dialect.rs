@@ -12,7 +12,6 @@ use super::grid::Kind;
 use crate::MergeError;
 use crate::config::{ConfigJob, Loaded, Problem};
 use crate::engine::{Job, Pool, ProgressFn, Scratch, TILES_PER_THREAD, TensorMerge, prepare, survey, tiles};
-use crate::methods;
 
 /// A configuration under every dialect that defines its method otherwise than mergekit.
 #[derive(Debug, Clone, Serialize)]
@@ -123,13 +122,13 @@ pub fn dialects(
     let sample = spread(&reference, sample);
     let mut dialects = Vec::new();
     for &(dialect, otherwise) in method.dialects() {
-        let (dialect, name) = match dialect {
-            methods::Dialect::Mergekit => continue,
-            methods::Dialect::Paper => (Dialect::Paper, Dialect::Paper.name()),
-            methods::Dialect::Peft => (Dialect::Peft, Dialect::Peft.name()),
+        let mut found = Dialects {
+            name: dialect.name(),
+            otherwise,
+            tensors: Vec::new(),
+            all: Difference::default(),
+            problem: None,
         };
-        let mut found =
-            Dialects { name, otherwise, tensors: Vec::new(), all: Difference::default(), problem: None };
         let config = under(dialect);
         match ConfigJob::new(&config, models) {
             Err(problems) => found.problem = problems.first().map(Problem::to_string),

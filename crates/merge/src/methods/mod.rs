@@ -33,6 +33,7 @@ mod ties;
 use std::fmt;
 
 pub use apply::apply;
+pub use maec_recipe::mergekit::Dialect;
 
 /// Every method, sorted by name.
 pub const METHODS: &[&dyn Method] = &[
@@ -116,18 +117,6 @@ pub enum Kind {
     Flag,
     /// A whole number of at least so much.
     Count(u32),
-}
-
-/// Which of several definitions of one name is meant.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Dialect {
-    /// mergekit's.
-    #[default]
-    Mergekit,
-    /// The method's own paper's.
-    Paper,
-    /// PEFT's.
-    Peft,
 }
 
 /// A merge method. Its values do not depend on tiles, threads or hosts.

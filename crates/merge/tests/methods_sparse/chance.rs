@@ -1,6 +1,6 @@
 //! Statistics of the random methods at fixed seeds, within five standard deviations.
 
-use super::setup::{Case, noise};
+use super::setup::{case, noise};
 
 const N: usize = 100_000;
 
@@ -8,7 +8,7 @@ const N: usize = 100_000;
 fn kept(method: &str, tensor: &str, seed: u64, place: usize, density: f64) -> Vec<f64> {
     let mut weights = [0.0; 2];
     weights[place] = 1.0;
-    let mut case = Case::new(method, &[N], &vec![0.0; N], &[vec![1.0; N], vec![1.0; N]]);
+    let mut case = case(method, &[N], &vec![0.0; N], &[vec![1.0; N], vec![1.0; N]]);
     case.tensor = tensor.to_owned();
     case.seed = seed;
     let merged = case.with("density", &[density]).with("weight", &weights).merge();
@@ -53,7 +53,7 @@ fn neighbours_models_tensors_and_seeds_are_independent() {
 #[test]
 fn dares_rescaled_values_have_deltas_mean_and_the_right_variance() {
     let density = 0.2;
-    let case = Case::new("dare_linear", &[N], &vec![0.0; N], &[vec![1.0; N]]).with("density", &[density]);
+    let case = case("dare_linear", &[N], &vec![0.0; N], &[vec![1.0; N]]).with("density", &[density]);
     let merged = case.dialect(maec_merge::methods::Dialect::Paper).merge();
     let mean = merged.iter().map(|x| f64::from(*x)).sum::<f64>() / N as f64;
     let variance = merged.iter().map(|x| f64::from(*x) - 1.0).map(|d| d * d).sum::<f64>() / N as f64;
@@ -72,7 +72,7 @@ fn della_keeps_by_rank() {
     for shape in [vec![rows, m], vec![rows / 2, m, 2]] {
         let stride = if shape.len() == 3 { 2 } else { 1 };
         let x = noise(11, rows * m);
-        let case = Case::new("della_linear", &shape, &vec![0.0; rows * m], std::slice::from_ref(&x));
+        let case = case("della_linear", &shape, &vec![0.0; rows * m], std::slice::from_ref(&x));
         let merged = case.with("density", &[density]).with("epsilon", &[epsilon]).merge();
         let mut count = vec![0.0; m];
         for granule in (0..rows * m).step_by(m * stride) {

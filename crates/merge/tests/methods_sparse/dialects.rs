@@ -2,7 +2,7 @@
 
 use maec_merge::methods::{Dialect, Survey, Tile, Totals, named};
 
-use super::setup::{Case, noise};
+use super::setup::{Case, case, noise};
 
 #[test]
 fn methods_say_where_dialects_differ() {
@@ -27,7 +27,7 @@ fn dialects_differ_where_methods_say_so() {
         .filter(|m| m.about().parameters.iter().any(|p| p.name == "density"))
     {
         let run = |dialect| {
-            let case = Case::new(method.about().name, &[10, 30], &noise(0, 300), &models);
+            let case = case(method.about().name, &[10, 30], &noise(0, 300), &models);
             case.with("density", &[0.5]).with("weight", &[0.5, 1.0, -0.7]).dialect(dialect).merge()
         };
         for dialect in [Dialect::Paper, Dialect::Peft] {
@@ -60,8 +60,7 @@ fn the_papers_ties_trims_the_whole_model() {
     // Kept: model 0: 5, −6, 7, −2. Model 1: 4, −3 and −5, 3.5. Sums: 4, 0, −3, 0 and 0 (5 − 5), −6, 10.5, −2.
     // Two sums are positive and three negative, so that of 5 − 5 counts as negative.
     let expected = [[4.0, 0.0, -3.0, 0.0], [-5.0, -6.0, 5.25, -2.0]];
-    let case =
-        Case::new("ties", &[4], &[0.0; 4], &tensors[0]).with("density", &[0.5]).dialect(Dialect::Paper);
+    let case = case("ties", &[4], &[0.0; 4], &tensors[0]).with("density", &[0.5]).dialect(Dialect::Paper);
     let ties = named("ties").expect("TIES");
     case.settings(|settings| {
         let mut survey = ties.whole(settings).expect("fit").expect("a survey");
@@ -85,7 +84,7 @@ fn the_papers_ties_trims_the_whole_model() {
 fn the_papers_zero_signs_follow_the_majority() {
     let run = |more: f32| {
         let models = [vec![5.0, more, more], vec![-5.0, more, 2.0 * more]];
-        Case::new("ties", &[3], &[0.0; 3], &models).dialect(Dialect::Paper).merge()
+        case("ties", &[3], &[0.0; 3], &models).dialect(Dialect::Paper).merge()
     };
     assert_eq!(run(1.0), [5.0, 1.0, 1.5]);
     assert_eq!(run(-1.0), [-5.0, -1.0, -1.5]);
@@ -95,7 +94,7 @@ fn the_papers_zero_signs_follow_the_majority() {
 fn dare_divides_by_the_density_outside_mergekit() {
     let n = 1000;
     for dialect in [Dialect::Paper, Dialect::Peft] {
-        let case = Case::new("dare_linear", &[n], &vec![0.0; n], &[vec![1.0; n]]);
+        let case = case("dare_linear", &[n], &vec![0.0; n], &[vec![1.0; n]]);
         let merged = case.with("density", &[0.25]).dialect(dialect).merge();
         assert!(merged.iter().all(|x| *x == 0.0 || *x == 4.0));
     }
@@ -104,7 +103,7 @@ fn dare_divides_by_the_density_outside_mergekit() {
 #[test]
 fn della_divides_by_each_ones_own_chance_in_the_paper() {
     let row: Vec<f32> = (1..=5).map(|x| x as f32).collect();
-    let case = Case::new("della_linear", &[5], &[0.0; 5], std::slice::from_ref(&row))
+    let case = case("della_linear", &[5], &[0.0; 5], std::slice::from_ref(&row))
         .with("density", &[0.5])
         .with("epsilon", &[0.2])
         .dialect(Dialect::Paper);
@@ -124,7 +123,7 @@ fn an_epsilon_that_leaves_no_chance_is_refused() {
     for (density, epsilon, fits) in
         [(0.5, 0.49, true), (0.5, 0.5, false), (0.1, 0.15, false), (0.9, 0.1, false), (1.0, 0.5, true)]
     {
-        let case = Case::new("della", &[4], &[0.0; 4], &[noise(1, 4)]);
+        let case = case("della", &[4], &[0.0; 4], &[noise(1, 4)]);
         let merged = case.with("density", &[density]).with("epsilon", &[epsilon]).tiled(4);
         assert_eq!(merged.is_ok(), fits, "{density} {epsilon}");
         if let Err(unfit) = merged {

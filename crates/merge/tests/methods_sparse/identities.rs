@@ -3,7 +3,7 @@
 use maec_merge::methods::Dialect;
 use proptest::prelude::*;
 
-use super::setup::{Case, DETERMINISTIC, RANDOM, bits, noise};
+use super::setup::{DETERMINISTIC, RANDOM, bits, case, noise};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Mergekit, Dialect::Paper, Dialect::Peft];
 
@@ -29,7 +29,7 @@ proptest! {
     ) {
         let shape = [rows, columns];
         let models: Vec<_> = (1..4).map(|i| noise(seed ^ i, rows * columns)).collect();
-        let mut case = Case::new(method, &shape, &noise(seed, rows * columns), &models)
+        let mut case = case(method, &shape, &noise(seed, rows * columns), &models)
             .with("weight", &[0.4, -0.3, 0.9]).with("density", &[density, 0.5, 0.3])
             .with("rescale", &[f64::from(u8::from(rescale))]).dialect(dialect);
         case.seed = seed;
@@ -43,7 +43,7 @@ proptest! {
     ) {
         let values: Vec<f32> = values.into_iter().map(|x| if x.is_finite() { x } else { 0.5 }).collect();
         let n = values.len();
-        let case = Case::new("ties", &[n], &vec![0.0; n], std::slice::from_ref(&values))
+        let case = case("ties", &[n], &vec![0.0; n], std::slice::from_ref(&values))
             .with("density", &[density]).dialect(dialect);
         let least = usize::from(dialect == Dialect::Mergekit && density > 0.0);
         let k = ((density * n as f64) as usize).max(least);
@@ -57,7 +57,7 @@ proptest! {
     #[test]
     fn the_band_is_a_sorts((shape, models) in quarters(), density in 0.01..0.99, gamma in 0.0..1.0) {
         let n = shape.iter().product::<usize>();
-        let case = Case::new("breadcrumbs", &shape, &vec![0.0; n], &models[..1])
+        let case = case("breadcrumbs", &shape, &vec![0.0; n], &models[..1])
             .with("density", &[density]).with("gamma", &[gamma]);
         let kept = (density * n as f64) as usize;
         let top = ((gamma * n as f64) as usize).min(n - kept);
@@ -74,7 +74,7 @@ proptest! {
         (shape, models) in quarters(), normalize: bool, lambda in -2.0..2.0,
         weights in prop::collection::vec(prop::sample::select(vec![-1.0, 0.5, 1.0, 2.0]), 3),
     ) {
-        let case = Case::new("ties", &shape, &models[0], &models[1..]).with("weight", &weights)
+        let case = case("ties", &shape, &models[0], &models[1..]).with("weight", &weights)
             .with("normalize", &[f64::from(u8::from(normalize))]).with("lambda", &[lambda]);
         for (i, out) in case.merge().into_iter().enumerate() {
             let base = f64::from(models[0][i]);
@@ -96,7 +96,7 @@ proptest! {
     ) {
         let models: Vec<_> = (1..4).map(|i| noise(seed ^ i, 60)).collect();
         let run = |method| {
-            Case::new(method, &[6, 10], &noise(seed, 60), &models).with("weight", &[0.4, 1.3, -0.2])
+            case(method, &[6, 10], &noise(seed, 60), &models).with("weight", &[0.4, 1.3, -0.2])
                 .with("normalize", &[f64::from(u8::from(normalize))]).dialect(dialect).merge()
         };
         prop_assert_eq!(bits(&run(method)), bits(&run("task_arithmetic")));
@@ -109,7 +109,7 @@ proptest! {
         let n = shape.iter().product::<usize>();
         let run = |factor: f32| {
             let scaled: Vec<Vec<f32>> = models.iter().map(|x| x.iter().map(|x| factor * x).collect()).collect();
-            Case::new(method, &shape, &vec![0.0; n], &scaled).with("density", &[0.6]).dialect(dialect).merge()
+            case(method, &shape, &vec![0.0; n], &scaled).with("density", &[0.6]).dialect(dialect).merge()
         };
         let doubled: Vec<f32> = run(1.0).iter().map(|x| 2.0 * x).collect();
         prop_assert_eq!(bits(&doubled), bits(&run(2.0)));
@@ -122,7 +122,7 @@ proptest! {
     ) {
         let base = vec![0.25; shape.iter().product()];
         let run = |models: &[Vec<f32>]| {
-            Case::new(method, &shape, &base, models)
+            case(method, &shape, &base, models)
                 .with("density", &[0.5]).with("normalize", &[0.0]).dialect(dialect).merge()
         };
         let before = run(&models);
@@ -136,10 +136,10 @@ proptest! {
     ) {
         let run = |copies: usize| {
             let models = vec![models[1].clone(); copies];
-            Case::new("ties", &shape, &models[0], &models).with("density", &[density]).dialect(dialect).merge()
+            case("ties", &shape, &models[0], &models).with("density", &[density]).dialect(dialect).merge()
         };
         prop_assert_eq!(run(1), run(4));
-        let whole = Case::new("ties", &shape, &models[0], &models[1..2]).dialect(dialect).merge();
+        let whole = case("ties", &shape, &models[0], &models[1..2]).dialect(dialect).merge();
         prop_assert_eq!(&whole, &models[1]);
     }
 
@@ -148,7 +148,7 @@ proptest! {
         method in prop::sample::select([&RANDOM[..], &["ties", "breadcrumbs"]].concat()),
         (shape, models) in quarters(), dialect in prop::sample::select(&DIALECTS),
     ) {
-        let case = Case::new(method, &shape, &models[0], &models[1..]).with("density", &[0.0]).dialect(dialect);
+        let case = case(method, &shape, &models[0], &models[1..]).with("density", &[0.0]).dialect(dialect);
         prop_assert_eq!(case.merge(), models[0].clone());
     }
 }
@@ -162,7 +162,7 @@ fn the_threshold_of_a_large_tensor_is_a_sorts() {
     sorted.sort_by(f32::total_cmp);
     let low = sorted[n - (0.3 * n as f64) as usize];
     let expected: Vec<f32> = x.iter().map(|x| if x.abs() >= low { *x } else { 0.0 }).collect();
-    let merged = Case::new("ties", &[n], &vec![0.0; n], &[x]).with("density", &[0.3]).tiled(5000);
+    let merged = case("ties", &[n], &vec![0.0; n], &[x]).with("density", &[0.3]).tiled(5000);
     assert_eq!(merged.expect("a merge"), expected);
 }
 
@@ -171,7 +171,7 @@ fn rescaling_keeps_the_norm() {
     let n = 5000;
     for method in ["ties", "breadcrumbs", "dare_linear", "della_linear"] {
         let x = noise(3, n);
-        let merged = Case::new(method, &[50, 100], &vec![0.0; n], std::slice::from_ref(&x))
+        let merged = case(method, &[50, 100], &vec![0.0; n], std::slice::from_ref(&x))
             .with("density", &[0.4])
             .with("rescale", &[1.0])
             .merge();
@@ -192,7 +192,7 @@ fn no_value_breaks_a_method() {
                 .take(n)
                 .collect();
             for dialect in DIALECTS {
-                let case = Case::new(method, &shape, &vec![0.0; n], &[odd.clone(), vec![1.0; n]])
+                let case = case(method, &shape, &vec![0.0; n], &[odd.clone(), vec![1.0; n]])
                     .with("density", &[0.5])
                     .dialect(dialect);
                 assert_eq!(case.merge().len(), n, "{method}");

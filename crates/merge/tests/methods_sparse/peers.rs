@@ -3,7 +3,7 @@
 use maec_merge::methods::Dialect;
 use serde_json::Value;
 
-use super::setup::Case;
+use super::setup::case;
 
 fn numbers(value: &Value) -> Vec<f64> {
     match value {
@@ -26,7 +26,7 @@ fn mergekit_and_peft_compute_the_same() {
     let cases = peers["cases"].as_array().expect("cases");
     assert_eq!(cases.len(), 48);
     for peer in cases {
-        let mut case = Case::new(peer["method"].as_str().expect("a method"), &shape, &base, &models);
+        let mut case = case(peer["method"].as_str().expect("a method"), &shape, &base, &models);
         if peer["dialect"] == "peft" {
             case = case.dialect(Dialect::Peft);
         }
@@ -44,7 +44,7 @@ fn mergekit_and_peft_compute_the_same() {
 #[test]
 fn the_random_words_are_chacha8s() {
     let kept = |n: usize, place: usize, density: f64| -> Vec<usize> {
-        let mut case = Case::new("dare_linear", &[n], &vec![0.0; n], &[vec![1.0; n], vec![1.0; n]]);
+        let mut case = case("dare_linear", &[n], &vec![0.0; n], &[vec![1.0; n], vec![1.0; n]]);
         case.tensor = "model.norm.weight".to_owned();
         case.seed = 7;
         let mut weights = [0.0, 0.0];
