@@ -112,7 +112,8 @@ fn bf16_bits(x: f32) -> u16 {
         return NAN_BF16;
     }
     let bits = x.to_bits();
-    ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) as u16
+    // An arithmetic shift leaves what vectors pack to 16 bits as it is.
+    ((bits + 0x7fff + ((bits >> 16) & 1)).cast_signed() >> 16) as u16
 }
 
 /// The value in an f32's exponent and fraction, scaled to where f16's exponent lies; without branches, so that loops are

@@ -183,11 +183,14 @@ impl<'a> Merger<'a> {
         for elements in ranges(base.elements()) {
             let n = elements.len();
             let with_ability = method.reads_ability(selected);
-            let terms = self.tiles.load(&base.name, elements.clone(), with_ability, &mut |_, _| ())?;
-            self.merged.resize(n, 0.0);
-            method.merge(terms, &self.recipe.parameters, selected, &mut self.merged);
             self.stored.clear();
-            convert::narrow(dtype, &self.merged, &mut self.stored)?;
+            let (merged, stored) = (&mut self.merged, &mut self.stored);
+            let range = elements.clone();
+            self.tiles.each(&base.name, range, with_ability, &mut |_, _| (), |part, terms| {
+                merged.resize(part.len(), 0.0);
+                method.merge(terms, &self.recipe.parameters, selected, merged);
+                Ok(convert::narrow(dtype, merged, stored)?)
+            })?;
             self.check_overflow(base, dtype, elements.start)?;
             put(&self.stored, n)?;
         }

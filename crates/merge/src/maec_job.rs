@@ -125,7 +125,10 @@ impl Job for MaecJob<'_> {
             let before = begun.at;
             for elements in ranges_from(begun.at, info.elements()).take(each) {
                 begun.at = elements.end;
-                begun.sums.add(tiles.load(&info.name, elements, true, &mut |_, _| ())?);
+                tiles.each(&info.name, elements, true, &mut |_, _| (), |_, terms| {
+                    begun.sums.add(terms);
+                    Ok(())
+                })?;
             }
             scratch.maec = tiles.into_buffers();
             Ok((begun.at - before, begun))
@@ -167,22 +170,24 @@ impl TensorMerge for MaecTensor<'_> {
         let mut buffers = std::mem::take(&mut scratch.maec);
         let mut merged = std::mem::take(&mut buffers.merged);
         let mut tiles = Tiles::with(inputs, recipe, *allow_nonfinite, buffers);
-        merged.resize(elements.len(), 0.0);
-        let (start, with_ability) = (elements.start, method.reads_ability(selected));
-        let terms = tiles.load(&info.name, elements, with_ability, &mut |_, _| ())?;
-        method.merge(terms, &recipe.parameters, selected, &mut merged);
-        let begin = out.len();
-        convert::narrow(info.dtype, &merged, out)?;
+        let with_ability = method.reads_ability(selected);
+        let narrowed = tiles.each(&info.name, elements, with_ability, &mut |_, _| (), |part, terms| {
+            merged.resize(part.len(), 0.0);
+            method.merge(terms, &recipe.parameters, selected, &mut merged);
+            let begin = out.len();
+            convert::narrow(info.dtype, &merged, out)?;
+            // Finite inputs may still leave the output's range.
+            match convert::first_non_finite(info.dtype, &out[begin..]) {
+                Some(index) if !allow_nonfinite => Err(MergeError::Overflow {
+                    tensor: info.name.clone(),
+                    index: part.start + index,
+                    dtype: info.dtype,
+                }),
+                _ => Ok(()),
+            }
+        });
         scratch.maec = tiles.into_buffers();
         scratch.maec.merged = merged;
-        // Finite inputs may still leave the output's range.
-        match convert::first_non_finite(info.dtype, &out[begin..]) {
-            Some(index) if !allow_nonfinite => Err(MergeError::Overflow {
-                tensor: info.name.clone(),
-                index: start + index,
-                dtype: info.dtype,
-            }),
-            _ => Ok(()),
-        }
+        narrowed
     }
 }

@@ -102,7 +102,10 @@ pub(crate) fn of_tensor(
     let mut sums = Sums::default();
     for elements in ranges(info.elements()) {
         let n = elements.len();
-        sums.add(tiles.load(&info.name, elements, true, observe)?);
+        tiles.each(&info.name, elements, true, observe, |_, terms| {
+            sums.add(terms);
+            Ok(())
+        })?;
         each(n)?;
     }
     Ok(sums.finish(info))

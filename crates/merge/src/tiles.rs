@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use maec_checkpoint::{Error, Weights, convert, dtype};
+use maec_checkpoint::{Dtype, Error, Weights, convert, dtype};
 use maec_recipe::Recipe;
 
 use crate::{
@@ -14,7 +14,10 @@ use crate::{
 /// Elements of a tile. Results do not depend on it.
 pub(crate) const TILE: usize = 64 * 1024;
 
-/// Working memory: six f64 tiles, one of stored bytes, and the output's.
+/// Elements that are widened at once: what is computed of them stays in the caches. Results do not depend on it.
+const PART: usize = 2048;
+
+/// Working memory: stored bytes of some models' tile, the output's, and the parts.
 pub(crate) const MEMORY_BYTES: u64 = 8 * (TILE * size_of::<f64>()) as u64;
 
 /// The ranges of flat indices that tile a tensor of so many elements, in order.
@@ -39,20 +42,12 @@ pub(crate) struct Tiles<'a> {
 /// What [`Tiles`] keep from tile to tile, and a thread from tensor to tensor.
 #[derive(Default)]
 pub(crate) struct Buffers {
-    base: Vec<f64>,
-    ability: Vec<f64>,
-    language: Vec<f64>,
-    reader: Reader,
+    /// A tile of every model, one after the other.
+    stored: Vec<u8>,
+    /// A part of it: the base, R(A), R_Lang, and two models; `[5, PART]`.
+    values: Vec<f64>,
     /// The merged values, for whoever merges.
     pub merged: Vec<f64>,
-}
-
-/// Buffers for one model's tile.
-#[derive(Default)]
-struct Reader {
-    stored: Vec<u8>,
-    model: Vec<f64>,
-    reference: Vec<f64>,
 }
 
 /// Is shown every stored tile as it is read: the model's place in [`Inputs::models`], and the bytes.
@@ -73,63 +68,88 @@ impl<'a> Tiles<'a> {
         self.buffers
     }
 
-    /// Reads some elements of a tensor of every model. Without `with_ability` R(A) is left at zero and its models
-    /// are not read.
-    pub fn load(
+    /// Reads some elements of a tensor of every model, and hands them on in parts, in order, each with its range. Without
+    /// `with_ability` R(A) is left at zero and its models are not read.
+    pub fn each(
         &mut self,
         tensor: &str,
         elements: Range<usize>,
         with_ability: bool,
         observe: &mut Observer<'_>,
-    ) -> Result<Terms<'_>, MergeError> {
-        let n = elements.len();
-        let Buffers { base, ability, language, reader, .. } = &mut self.buffers;
-        for tile in [&mut *base, &mut *ability, &mut *language] {
-            tile.clear();
-            tile.resize(n, 0.0);
-        }
-        let mut place = 0;
-        let mut read = |model: &dyn Weights, stored: &mut Vec<u8>, out: &mut [f64]| {
-            read_tile(model, tensor, elements.clone(), self.allow_nonfinite, stored, out)?;
-            observe(place, stored);
-            place += 1;
-            Ok::<(), MergeError>(())
-        };
-        let Reader { stored, model, reference } = reader;
-        model.resize(n, 0.0);
-        read(self.inputs.base, stored, base)?;
+        mut run: impl FnMut(Range<usize>, Terms<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        let Inputs { base, ability, reference, languages } = self.inputs;
+        let mut models = vec![*base];
         if with_ability {
-            read(self.inputs.ability, stored, model)?;
-            if self.method.uses_reference() {
-                reference.resize(n, 0.0);
-                read(self.inputs.reference, stored, reference)?;
+            models.push(*ability);
+            models.extend(self.method.uses_reference().then_some(*reference));
+        }
+        models.extend(languages.iter().zip(&self.recipe.languages).map(|(model, _)| *model));
+        let Buffers { stored, values, .. } = &mut self.buffers;
+        let n = elements.len();
+        let mut tiles = Vec::with_capacity(models.len());
+        let mut end = 0;
+        for model in models {
+            let dtype = model.info(tensor)?.dtype;
+            let size = dtype::bytes_per_element(dtype);
+            tiles.push(Stored { model, dtype, size, at: end });
+            end += n * size;
+        }
+        stored.resize(end, 0);
+        for (place, Stored { model, dtype, size, at }) in tiles.iter().enumerate() {
+            let stored = &mut stored[*at..*at + n * size];
+            model.read_stored(tensor, elements.clone(), stored)?;
+            if !self.allow_nonfinite
+                && let Some(index) = convert::first_non_finite(*dtype, stored)
+            {
+                let (name, tensor) = (model.name().into(), tensor.into());
+                return Err(Error::NonFinite { name, tensor, index: elements.start + index }.into());
             }
-            let p = &self.recipe.parameters;
-            self.method.ability_vector(base, model, reference, p, ability);
+            observe(place, stored);
         }
-        for (of, weights) in self.recipe.languages.iter().zip(&self.inputs.languages) {
-            read(*weights, stored, model)?;
-            add_language(base, model, of.weight, language);
+        values.resize(5 * PART, 0.0);
+        for start in (0..n).step_by(PART) {
+            let len = PART.min(n - start);
+            let mut values = values.chunks_exact_mut(PART).map(|values| &mut values[..len]);
+            let mut next = || values.next().unwrap_or_default();
+            let (base, ability, language, model, other) = (next(), next(), next(), next(), next());
+            let mut tiles = tiles.iter();
+            let mut widen = |out: &mut [f64]| match tiles.next() {
+                Some(Stored { dtype, size, at, .. }) => {
+                    convert::widen(*dtype, &stored[at + start * size..at + (start + len) * size], out)
+                }
+                None => Ok(()),
+            };
+            widen(base)?;
+            if with_ability {
+                widen(model)?;
+                let uses_reference = self.method.uses_reference();
+                if uses_reference {
+                    widen(other)?;
+                }
+                let reference = if uses_reference { &*other } else { &[] };
+                self.method.ability_vector(base, model, reference, &self.recipe.parameters, ability);
+            } else {
+                ability.fill(0.0);
+            }
+            language.fill(0.0);
+            for of in &self.recipe.languages {
+                widen(model)?;
+                add_language(base, model, of.weight, language);
+            }
+            let first = elements.start + start;
+            run(first..first + len, Terms { base, ability, language })?;
         }
-        Ok(Terms { base, ability, language })
+        Ok(())
     }
 }
 
-/// Reads and widens one tile, keeping its stored bytes; a NaN or infinity is an error unless allowed.
-fn read_tile(
-    model: &dyn Weights,
-    tensor: &str,
-    elements: Range<usize>,
-    allow_nonfinite: bool,
-    stored: &mut Vec<u8>,
-    out: &mut [f64],
-) -> Result<(), MergeError> {
-    let dtype = model.info(tensor)?.dtype;
-    stored.resize(elements.len() * dtype::bytes_per_element(dtype), 0);
-    model.read_stored(tensor, elements.clone(), stored)?;
-    if !allow_nonfinite && let Some(index) = convert::first_non_finite(dtype, stored) {
-        let index = elements.start + index;
-        return Err(Error::NonFinite { name: model.name().into(), tensor: tensor.into(), index }.into());
-    }
-    Ok(convert::widen(dtype, stored, out)?)
+/// A model's tile among the stored ones.
+struct Stored<'a> {
+    model: &'a dyn Weights,
+    dtype: Dtype,
+    /// Bytes of an element.
+    size: usize,
+    /// Where it begins.
+    at: usize,
 }

@@ -24,7 +24,9 @@ pub use problem::Problem;
 pub use tokenizer::{Joined, join_vocabularies};
 
 use crate::MergeError;
-use crate::engine::{Copied, Job, Learned, Merged, Pool, Source, TILE, TensorMerge, tiles, with_tile};
+use crate::engine::{
+    Copied, Job, Learned, Merged, PART, Pool, Shelf, Source, TILE, TensorMerge, tiles, with_tile,
+};
 use crate::methods::{Kind, Method, Parameter, Settings, Survey, Totals, Unfit};
 use arrange::{Arranged, Slice};
 
@@ -50,6 +52,7 @@ pub struct ConfigJob<'c> {
     whole: Vec<f64>,
     look: Option<WholeLook>,
     is_prepared: bool,
+    shelf: Shelf,
     /// Go on where a value is NaN or infinite.
     pub allow_nonfinite: bool,
 }
@@ -83,6 +86,7 @@ impl<'c> ConfigJob<'c> {
             whole: Vec::new(),
             look: None,
             is_prepared: false,
+            shelf: Shelf::default(),
             allow_nonfinite: false,
         };
         job.outputs = (0..job.tensors.len()).map(|index| job.output(index)).collect();
@@ -242,8 +246,10 @@ impl Job for ConfigJob<'_> {
             let end = some.last().map_or(look.at, |range| range.end);
             let part = look.part.get_or_insert_with(|| Totals::new(sizes));
             pool.gather(part, some, |scratch, range, totals| {
-                let look = |tile: &crate::methods::Tile<'_>, _: &mut Vec<f32>| survey.look(tile, totals);
-                with_tile(base.as_ref(), &inputs, range, nonfinite, scratch, look)
+                with_tile((base.as_ref(), &inputs), range, PART, nonfinite, scratch, |tile, _| {
+                    survey.look(tile, totals);
+                    Ok(())
+                })
             })?;
             end - look.at
         } else {
@@ -276,7 +282,7 @@ impl Job for ConfigJob<'_> {
         }
         let kernel = self.with_settings(index, |settings| self.method.kernel(settings));
         let kernel = kernel.map_err(|unfit| self.unfit(index, unfit))?;
-        Ok(Box::new(Merged { info, base, models: inputs, kernel, allow_nonfinite }))
+        Ok(Box::new(Merged::new(info, (base, inputs), kernel, allow_nonfinite, &self.shelf)))
     }
 }
 

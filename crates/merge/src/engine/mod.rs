@@ -9,6 +9,7 @@
 mod behind;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
+mod kept;
 mod output;
 mod pipeline;
 mod pool;
@@ -23,13 +24,14 @@ use maec_checkpoint::{ModelHasher, TensorInfo};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{FilesOutput, remove_journal};
+pub use kept::Shelf;
 pub use output::{Event, MemoryOutput, Output};
 pub use pool::Pool;
 pub use shards::{Shard, index, shards};
 pub use source::Source;
 pub use steps::Run;
-pub(crate) use tensor::with_tile;
 pub use tensor::{Copied, Merged, Scratch, TensorMerge};
+pub(crate) use tensor::{PART, with_tile};
 
 use pipeline::Cutter;
 use steps::{MergedTile, Merging};
@@ -139,13 +141,13 @@ pub(crate) fn tiles(elements: usize, granule: usize) -> impl Iterator<Item = Ran
 /// tile together.
 pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
     let tile = tiles(usize::MAX, granule).next().map_or(TILE, |range| range.len());
-    // Each thread widens every input's tile and the merged one to f32, and reads a stored one.
+    // Each thread reads a tile of every input, and may widen it and the merged one to f32.
     let buffers = threads * (inputs + 2) * tile * size_of::<f32>();
     // A wave is merged while the ones before it wait to be hashed and, as many again, to be written.
     let waves = (threads * TILES_PER_THREAD * TILE + (2 * pipeline::WAITING + 2) * tile) * size_of::<f32>();
     // Counts of a survey: 2¹⁶ for each model in each run of tiles.
     let counts = 2 * threads * inputs * (1 << 16) * size_of::<u64>();
-    (buffers + waves + counts) as u64
+    (buffers + waves + counts + kept::KEPT_BYTES) as u64
 }
 
 /// A tensor's rounds of statistics.

@@ -1,9 +1,9 @@
-//! A tensor of a model, read tile by tile as f32.
+//! A tensor of a model, read tile by tile and widened to f32.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use maec_checkpoint::{Error, TensorInfo, Weights, convert, dtype};
+use maec_checkpoint::{Dtype, Error, TensorInfo, Weights, convert, dtype};
 
 use crate::MergeError;
 
@@ -35,34 +35,39 @@ impl Source {
         self.weights.name()
     }
 
-    /// Some elements as they are stored.
-    pub(super) fn stored(&self, elements: Range<usize>, out: &mut Vec<u8>) -> Result<(), MergeError> {
-        out.resize(elements.len() * dtype::bytes_per_element(self.info.dtype), 0);
-        Ok(self.weights.read_stored(&self.info.name, elements, out)?)
+    /// Bytes of so many elements.
+    pub(super) fn bytes(&self, elements: usize) -> usize {
+        elements * dtype::bytes_per_element(self.info.dtype)
     }
 
-    /// Some elements as f32. A NaN or infinity is an error unless allowed.
-    pub(super) fn read(
+    /// Fills a buffer with some elements as they are stored.
+    pub(super) fn read(&self, elements: Range<usize>, stored: &mut [u8]) -> Result<(), MergeError> {
+        Ok(self.weights.read_stored(&self.info.name, elements, stored)?)
+    }
+
+    /// Widens stored elements from flat index `first` on, `[elements]`. A NaN or infinity is an error unless allowed.
+    pub(super) fn widen(
         &self,
-        elements: Range<usize>,
+        first: usize,
+        stored: &[u8],
         allow_nonfinite: bool,
-        stored: &mut Vec<u8>,
-        out: &mut Vec<f32>,
+        out: &mut [f32],
     ) -> Result<(), MergeError> {
-        out.resize(elements.len(), 0.0);
-        self.stored(elements.clone(), stored)?;
         convert::decode_f32_into(self.info.dtype, stored, out)?;
-        if !allow_nonfinite && let Some(index) = first_non_finite(out) {
-            let (name, tensor) = (self.model().to_owned(), self.info.name.clone());
-            return Err(Error::NonFinite { name, tensor, index: elements.start + index }.into());
+        if allow_nonfinite {
+            return Ok(());
         }
-        Ok(())
+        let found = match self.info.dtype {
+            // A finite f64 may be none in f32.
+            Dtype::F64 => out.iter().position(|x| !x.is_finite()),
+            dtype => convert::first_non_finite(dtype, stored),
+        };
+        match found {
+            Some(index) => {
+                let (name, tensor) = (self.model().to_owned(), self.info.name.clone());
+                Err(Error::NonFinite { name, tensor, index: first + index }.into())
+            }
+            None => Ok(()),
+        }
     }
-}
-
-/// Index of the first NaN or infinity.
-pub(super) fn first_non_finite(values: &[f32]) -> Option<usize> {
-    // Without an early exit the loop is done in vectors; only a tile that has one is searched.
-    let found = values.iter().fold(false, |found, x| found | !x.is_finite());
-    if found { values.iter().position(|x| !x.is_finite()) } else { None }
 }

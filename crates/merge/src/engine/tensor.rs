@@ -5,16 +5,21 @@ use std::ops::Range;
 use maec_checkpoint::{TensorInfo, convert};
 
 use super::Source;
-use super::source::first_non_finite;
+use super::kept::{Kept, Shelf};
 use crate::MergeError;
 use crate::methods::{Kernel, Sizes, Tile, Totals};
+
+/// Elements that are widened and merged at once, where a granule allows: what is computed of them stays in the caches. A
+/// multiple of every method's own blocks, so that no sum depends on it.
+pub(crate) const PART: usize = 4096;
 
 /// A thread's buffers.
 #[derive(Default)]
 pub struct Scratch {
+    /// The stored bytes of a tile in the base and in every model, one after the other.
     stored: Vec<u8>,
-    base: Vec<f32>,
-    models: Vec<Vec<f32>>,
+    /// A part of them, `[inputs, elements]`.
+    values: Vec<f32>,
     merged: Vec<f32>,
     /// Those of MAEC's own arithmetic.
     pub(crate) maec: crate::tiles::Buffers,
@@ -56,38 +61,122 @@ pub trait TensorMerge: Send + Sync {
 
 /// A tensor merged by a method.
 pub struct Merged {
-    /// The output's name, dtype and shape.
-    pub info: TensorInfo,
-    /// The base's tensor, where the method has one.
-    pub base: Option<Source>,
-    /// The models' tensors in the recipe's order.
-    pub models: Vec<Source>,
-    /// The method for this tensor.
-    pub kernel: Box<dyn Kernel>,
-    /// Go on where a value is NaN or infinite.
-    pub allow_nonfinite: bool,
+    info: TensorInfo,
+    base: Option<Source>,
+    models: Vec<Source>,
+    kernel: Box<dyn Kernel>,
+    allow_nonfinite: bool,
+    kept: Kept,
 }
 
-/// Reads the tiles of a base and of models, and hands them on.
-pub(crate) fn with_tile<R>(
-    base: Option<&Source>,
-    models: &[Source],
+/// Reads a tile of a base and of models, and hands it on in parts of at most so many elements (but of at least one).
+pub(crate) fn with_tile(
+    (base, models): (Option<&Source>, &[Source]),
     elements: Range<usize>,
+    part: usize,
     allow_nonfinite: bool,
     scratch: &mut Scratch,
-    run: impl FnOnce(&Tile<'_>, &mut Vec<f32>) -> R,
-) -> Result<R, MergeError> {
-    let Scratch { stored, base: base_values, models: buffers, merged, .. } = scratch;
-    if let Some(base) = base {
-        base.read(elements.clone(), allow_nonfinite, stored, base_values)?;
+    mut run: impl FnMut(&Tile<'_>, &mut Vec<f32>) -> Result<(), MergeError>,
+) -> Result<(), MergeError> {
+    let inputs = Inputs { base, models };
+    let Scratch { stored, values, merged, .. } = scratch;
+    stored.resize(inputs.bytes(elements.len()), 0);
+    inputs.read(elements.clone(), stored)?;
+    inputs.widen(elements, stored, part, allow_nonfinite, values, |tile| run(tile, merged))
+}
+
+/// The tensors that one is merged of.
+#[derive(Clone, Copy)]
+struct Inputs<'a> {
+    base: Option<&'a Source>,
+    models: &'a [Source],
+}
+
+impl<'a> Inputs<'a> {
+    fn all(self) -> impl Iterator<Item = &'a Source> {
+        self.base.into_iter().chain(self.models)
     }
-    buffers.resize_with(models.len().max(buffers.len()), Vec::new);
-    for (model, buffer) in models.iter().zip(buffers.iter_mut()) {
-        model.read(elements.clone(), allow_nonfinite, stored, buffer)?;
+
+    /// Bytes of so many elements of all.
+    fn bytes(self, elements: usize) -> usize {
+        self.all().map(|input| input.bytes(elements)).sum()
     }
-    let slices: Vec<&[f32]> = buffers[..models.len()].iter().map(Vec::as_slice).collect();
-    let base = base.map(|_| base_values.as_slice());
-    Ok(run(&Tile { start: elements.start, base, models: &slices }, merged))
+
+    /// Fills a buffer with some elements of all, one input after the other.
+    fn read(self, elements: Range<usize>, stored: &mut [u8]) -> Result<(), MergeError> {
+        let mut rest = stored;
+        for input in self.all() {
+            let own;
+            (own, rest) = rest.split_at_mut(input.bytes(elements.len()));
+            input.read(elements.clone(), own)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what [`read`](Self::read) has read, in parts.
+    fn widen(
+        self,
+        elements: Range<usize>,
+        stored: &[u8],
+        part: usize,
+        allow_nonfinite: bool,
+        values: &mut Vec<f32>,
+        mut run: impl FnMut(&Tile<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        let n = elements.len();
+        let part = part.clamp(1, n.max(1));
+        for start in (0..n).step_by(part) {
+            let (first, len) = (elements.start + start, part.min(n - start));
+            values.resize(self.all().count() * len, 0.0);
+            let mut at = 0;
+            for (input, values) in self.all().zip(values.chunks_exact_mut(len)) {
+                let stored = &stored[at + input.bytes(start)..at + input.bytes(start + len)];
+                input.widen(first, stored, allow_nonfinite, values)?;
+                at += input.bytes(n);
+            }
+            let mut values = values.chunks_exact(len);
+            let base = self.base.and_then(|_| values.next());
+            run(&Tile { start: first, base, models: &values.collect::<Vec<_>>() })?;
+        }
+        Ok(())
+    }
+}
+
+impl Merged {
+    /// The method for a tensor, on sources of the base, where it has one, and of the models in the recipe's order.
+    pub fn new(
+        info: TensorInfo,
+        (base, models): (Option<Source>, Vec<Source>),
+        kernel: Box<dyn Kernel>,
+        allow_nonfinite: bool,
+        shelf: &Shelf,
+    ) -> Self {
+        Self { info, base, models, kernel, allow_nonfinite, kept: Kept::new(shelf.clone()) }
+    }
+
+    /// Hands a tile on in parts; `keep` says that it is asked for again.
+    fn with_parts(
+        &self,
+        elements: Range<usize>,
+        keep: bool,
+        scratch: &mut Scratch,
+        mut run: impl FnMut(&Tile<'_>, &mut Vec<f32>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        let inputs = Inputs { base: self.base.as_ref(), models: &self.models };
+        let part = PART.next_multiple_of(self.granule().max(1));
+        let Scratch { stored, values, merged, .. } = scratch;
+        self.kept.with(
+            (elements.start, inputs.bytes(elements.len())),
+            keep,
+            stored,
+            |stored| inputs.read(elements.clone(), stored),
+            |stored| {
+                inputs.widen(elements.clone(), stored, part, self.allow_nonfinite, values, |tile| {
+                    run(tile, merged)
+                })
+            },
+        )
+    }
 }
 
 impl TensorMerge for Merged {
@@ -105,8 +194,10 @@ impl TensorMerge for Merged {
         scratch: &mut Scratch,
         totals: &mut Totals,
     ) -> Result<(), MergeError> {
-        let look = |tile: &Tile<'_>, _: &mut Vec<f32>| self.kernel.look(tile, totals);
-        with_tile(self.base.as_ref(), &self.models, elements, self.allow_nonfinite, scratch, look)
+        self.with_parts(elements, true, scratch, |tile, _| {
+            self.kernel.look(tile, totals);
+            Ok(())
+        })
     }
 
     fn learn(&mut self, totals: &Totals) {
@@ -119,28 +210,21 @@ impl TensorMerge for Merged {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), MergeError> {
-        let (start, n) = (elements.start, elements.len());
-        let merge = |tile: &Tile<'_>, merged: &mut Vec<f32>| {
-            merged.resize(n, 0.0);
+        self.with_parts(elements, false, scratch, |tile, merged| {
+            merged.resize(tile.len(), 0.0);
             self.kernel.merge(tile, merged);
-        };
-        with_tile(self.base.as_ref(), &self.models, elements, self.allow_nonfinite, scratch, merge)?;
-        let begin = out.len();
-        convert::encode_f32(self.info.dtype, &scratch.merged, out)?;
-        if self.allow_nonfinite {
-            return Ok(());
-        }
-        // Finite inputs may still leave the arithmetic's range, or the output's.
-        let index = first_non_finite(&scratch.merged)
-            .or_else(|| convert::first_non_finite(self.info.dtype, &out[begin..]));
-        match index {
-            Some(index) => Err(MergeError::Overflow {
-                tensor: self.info.name.clone(),
-                index: start + index,
-                dtype: self.info.dtype,
-            }),
-            None => Ok(()),
-        }
+            let begin = out.len();
+            convert::encode_f32(self.info.dtype, merged, out)?;
+            // Finite inputs may still leave the arithmetic's range, or the output's.
+            match convert::first_non_finite(self.info.dtype, &out[begin..]) {
+                Some(index) if !self.allow_nonfinite => Err(MergeError::Overflow {
+                    tensor: self.info.name.clone(),
+                    index: tile.start + index,
+                    dtype: self.info.dtype,
+                }),
+                _ => Ok(()),
+            }
+        })
     }
 }
 
@@ -163,15 +247,12 @@ impl TensorMerge for Copied {
     ) -> Result<(), MergeError> {
         if self.info.dtype == self.from.info().dtype {
             let start = out.len();
-            out.resize(
-                start + elements.len() * maec_checkpoint::dtype::bytes_per_element(self.info.dtype),
-                0,
-            );
-            self.from.stored(elements, &mut scratch.stored)?;
-            out[start..].copy_from_slice(&scratch.stored);
-            return Ok(());
+            out.resize(start + self.from.bytes(elements.len()), 0);
+            return self.from.read(elements, &mut out[start..]);
         }
-        self.from.read(elements, self.allow_nonfinite, &mut scratch.stored, &mut scratch.merged)?;
-        Ok(convert::encode_f32(self.info.dtype, &scratch.merged, out)?)
+        let inputs = (None, std::slice::from_ref(&self.from));
+        with_tile(inputs, elements, PART, self.allow_nonfinite, scratch, |tile, _| {
+            Ok(tile.models.iter().try_for_each(|values| convert::encode_f32(self.info.dtype, values, out))?)
+        })
     }
 }

@@ -44,7 +44,11 @@ impl Unit {
         scratch: &mut Scratch,
     ) -> Result<Sums, MergeError> {
         let mut sums = Sums::new(self, models);
-        with_tile(self.base.as_ref(), &self.sources, elements, true, scratch, |tile, _| sums.look(tile))?;
+        let inputs = (self.base.as_ref(), self.sources.as_slice());
+        with_tile(inputs, elements, usize::MAX, true, scratch, |tile, _| {
+            sums.look(tile);
+            Ok(())
+        })?;
         Ok(sums)
     }
 }

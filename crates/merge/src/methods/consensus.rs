@@ -84,9 +84,7 @@ impl Mix {
                         *out += w * delta;
                     }
                 }
-                if *divisor != 1.0 {
-                    out.iter_mut().for_each(|out| *out /= divisor);
-                }
+                divide(out, *divisor);
             }
             Self::Consensus { votes, zero } => {
                 let (signs, totals) = scratch.split_at_mut(n);
@@ -102,12 +100,32 @@ impl Mix {
         }
     }
 
+    /// A plain sum of differences that nothing sparsified, taken as they are added; `[elements]` each. `false` where the mix is
+    /// another.
+    pub(super) fn add_differences(&self, models: &[&[f32]], base: &[f32], out: &mut [f32]) -> bool {
+        let Self::Sum { weights, divisor } = self else { return false };
+        out.fill(0.0);
+        for (&w, x) in weights.iter().zip(models) {
+            for ((out, x), base) in out.iter_mut().zip(*x).zip(base) {
+                *out += w * (x - base);
+            }
+        }
+        divide(out, *divisor);
+        true
+    }
+
     /// How many elements' sums are positive, and how many negative; none in a plain sum.
     pub(super) fn signs(&self, deltas: &[f32], scratch: &mut [f32]) -> [u64; 2] {
         let Self::Consensus { votes, .. } = self else { return [0, 0] };
         elect(votes, 0.0, deltas, scratch);
         let count = |sign: f32| scratch.iter().filter(|&&s| s == sign).count() as u64;
         [count(1.0), count(-1.0)]
+    }
+}
+
+fn divide(values: &mut [f32], divisor: f32) {
+    if divisor != 1.0 {
+        values.iter_mut().for_each(|value| *value /= divisor);
     }
 }
 

@@ -118,12 +118,12 @@ impl Kernel for DeltaSum {
 
     fn merge(&self, tile: &Tile<'_>, out: &mut [f32]) {
         let Some(base) = tile.base else { return };
-        self.blocks(tile, |range, deltas, scratch| {
-            let out = &mut out[range.clone()];
-            self.mix.mix(deltas, scratch, out);
-            for (out, base) in out.iter_mut().zip(&base[range]) {
-                *out = base + self.lambda * *out;
-            }
-        });
+        let is_whole = self.sparsifiers.iter().all(Option::is_none);
+        if !is_whole || !self.mix.add_differences(tile.models, base, out) {
+            self.blocks(tile, |range, deltas, scratch| self.mix.mix(deltas, scratch, &mut out[range]));
+        }
+        for (out, base) in out.iter_mut().zip(base) {
+            *out = base + self.lambda * *out;
+        }
     }
 }

@@ -72,9 +72,12 @@ impl Sparsify for Band {
     }
 
     fn apply(&self, _start: usize, delta: &mut [f32]) {
+        // All bits are below 2³¹, and signed numbers are the ones that SSE2 and wasm's vectors compare at once.
+        let Ok(low) = i32::try_from(self.low) else { return delta.fill(0.0) };
+        let high = i32::try_from(self.high).unwrap_or(i32::MAX);
         for delta in delta {
-            let bits = delta.abs().to_bits();
-            *delta = if (bits >= self.low) & (bits <= self.high) { *delta } else { 0.0 };
+            let bits = delta.abs().to_bits().cast_signed();
+            *delta = if (bits >= low) & (bits <= high) { *delta } else { 0.0 };
         }
     }
 
