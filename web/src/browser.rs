@@ -53,12 +53,17 @@ pub fn folder_url(address: &str) -> Option<String> {
 
 /// Hands a file of this media type to the browser's downloads.
 pub fn download(name: &str, kind: &str, bytes: &[u8]) -> Option<()> {
-    let document = window()?.document()?;
     let options = BlobPropertyBag::new();
     options.set_type(kind);
     let blob =
         Blob::new_with_u8_array_sequence_and_options(&Array::of1(&Uint8Array::from(bytes)), &options).ok()?;
-    let url = Url::create_object_url_with_blob(&blob).ok()?;
+    save(name, &blob)
+}
+
+/// Hands what the browser holds to its downloads; it is copied there piece by piece.
+pub fn save(name: &str, blob: &Blob) -> Option<()> {
+    let document = window()?.document()?;
+    let url = Url::create_object_url_with_blob(blob).ok()?;
     let anchor: HtmlAnchorElement = document.create_element("a").ok()?.dyn_into().ok()?;
     anchor.set_href(&url);
     anchor.set_download(name);
@@ -112,6 +117,18 @@ pub fn show(id: &str) {
 /// Whether an element has this id.
 pub fn exists(id: &str) -> bool {
     element(id).is_some()
+}
+
+/// Sets an attribute of the first element that a selector finds.
+pub fn set_attribute(css: &str, name: &str, value: &str) {
+    if let Some(element) = find(css) {
+        let _ = element.set_attribute(name, value);
+    }
+}
+
+/// The first element that a selector finds.
+pub fn find(css: &str) -> Option<Element> {
+    window()?.document()?.query_selector(css).ok()?
 }
 
 /// Removes an element by its id.

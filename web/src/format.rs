@@ -55,17 +55,22 @@ pub fn norm(value: f64) -> String {
 pub fn scientific(value: f64) -> String {
     let text = format!("{value:.0e}");
     let Some((digit, exponent)) = text.split_once('e').filter(|_| value != 0.0) else { return "0".into() };
-    let raised = |c: char| match c {
+    let exponent = raised(exponent);
+    let factor =
+        if digit == "1" { String::new() } else { format!("{} \u{d7} ", digit.replacen('-', "\u{2212}", 1)) };
+    format!("{factor}10{exponent}")
+}
+
+/// An exponent, written above the line: `⁻⁷`.
+pub fn raised(exponent: &str) -> String {
+    let above = |c: char| match c {
         '-' => '\u{207b}',
         '1' => '\u{b9}',
         '2' => '\u{b2}',
         '3' => '\u{b3}',
         digit => char::from_u32(0x2070 + digit as u32 - '0' as u32).unwrap_or(digit),
     };
-    let exponent: String = exponent.chars().map(raised).collect();
-    let factor =
-        if digit == "1" { String::new() } else { format!("{} \u{d7} ", digit.replacen('-', "\u{2212}", 1)) };
-    format!("{factor}10{exponent}")
+    exponent.chars().map(above).collect()
 }
 
 /// A whole number with commas between thousands: `1,234,567`.

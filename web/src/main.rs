@@ -6,11 +6,14 @@ mod components;
 mod engine;
 mod files;
 mod format;
+mod html;
 mod map;
 mod math;
 mod name;
+mod order;
 mod results;
 mod scale;
+mod storage;
 mod studio;
 
 fn main() {

@@ -1,5 +1,7 @@
 //! Where every tensor stands in the map: one row a layer, one column a kind, and full-width rows before and after.
 
+use crate::order::{order, sorted};
+
 /// Kinds in the order in which a decoder layer uses them: (name after the layer's number, label, words).
 const KINDS: [(&str, &str, &str); 9] = [
     ("input_layernorm.weight", "norm₁", "norm before attention"),
@@ -75,7 +77,7 @@ pub struct TensorMap {
 }
 
 /// `model.layers.3.mlp.up_proj.weight` → (3, `mlp.up_proj.weight`).
-fn layer_of(name: &str) -> Option<(u32, &str)> {
+pub fn layer_of(name: &str) -> Option<(u32, &str)> {
     let rest = name.split_once("layers.")?.1;
     let (number, kind) = rest.split_once('.')?;
     Some((number.parse().ok()?, kind))
@@ -95,6 +97,24 @@ pub fn words(name: &str) -> String {
     }
 }
 
+/// Where a kind stands among the columns; those that are not known come last.
+pub fn place(kind: &str) -> usize {
+    KINDS.iter().position(|known| known.0 == kind).unwrap_or(KINDS.len())
+}
+
+/// The column of a kind, which is a tensor's name after its layer's number.
+pub fn column(kind: &str) -> Column {
+    if let Some(&(_, label, words)) = KINDS.get(place(kind)) {
+        return Column { label: label.into(), words: words.into() };
+    }
+    let mut label = kind.trim_end_matches(".weight").rsplit('.').next().unwrap_or(kind).to_owned();
+    if let Some(weight) = kind.strip_suffix("bias").map(|stem| format!("{stem}weight")) {
+        let beside = KINDS.iter().find(|known| known.0 == weight);
+        label = beside.map_or(label, |known| format!("{} bias", known.1));
+    }
+    Column { label, words: kind.into() }
+}
+
 impl TensorMap {
     /// Lays out tensors by their Hugging Face names. Unknown kinds get a column, unknown singles a row, in name order.
     pub fn new(names: &[&str]) -> Self {
@@ -103,30 +123,25 @@ impl TensorMap {
             kinds.push(kind);
             layers.push(layer);
         }
-        let known = |kind: &str| KINDS.iter().position(|k| k.0 == kind).unwrap_or(KINDS.len());
-        kinds.sort_by_key(|&kind| (known(kind), kind));
+        let by_kind = order(kinds.len(), &|a, b| {
+            place(kinds[a]).cmp(&place(kinds[b])).then_with(|| kinds[a].cmp(kinds[b]))
+        });
+        kinds = by_kind.into_iter().map(|at| kinds[at]).collect();
         kinds.dedup();
-        layers.sort_unstable();
+        layers = sorted(&layers);
         layers.dedup();
 
-        let column = |kind: &&str| match KINDS.get(known(kind)) {
-            Some(&(_, label, words)) => Column { label: label.into(), words: words.into() },
-            None => {
-                let label = kind.trim_end_matches(".weight").rsplit('.').next().unwrap_or(kind);
-                Column { label: label.into(), words: (*kind).into() }
-            }
-        };
-        let columns = kinds.iter().map(column).collect();
+        let columns = kinds.iter().map(|kind| column(kind)).collect();
 
         let single = |tensor: usize| {
             let label = SINGLES.iter().find(|s| s.0 == names[tensor]).map_or(names[tensor], |s| s.1);
             Row::Single { label: label.into(), tensor }
         };
         let is_first = |name: &str| SINGLES.iter().any(|s| s.0 == name && s.2);
-        let mut singles: Vec<usize> = (0..names.len()).filter(|&i| layer_of(names[i]).is_none()).collect();
-        singles.sort_by_key(|&i| {
-            (SINGLES.iter().position(|s| s.0 == names[i]).unwrap_or(SINGLES.len()), names[i])
-        });
+        let known = |i: usize| SINGLES.iter().position(|s| s.0 == names[i]).unwrap_or(SINGLES.len());
+        let mut singles =
+            order(names.len(), &|a, b| known(a).cmp(&known(b)).then_with(|| names[a].cmp(names[b])));
+        singles.retain(|&i| layer_of(names[i]).is_none());
 
         let mut rows: Vec<Row> =
             singles.iter().copied().filter(|&i| is_first(names[i])).map(single).collect();
@@ -217,7 +232,7 @@ mod tests {
     fn rows_go_from_the_embedding_to_the_head() {
         let map = TensorMap::new(&NAMES);
         let labels: Vec<_> = map.columns.iter().map(|column| column.label.as_str()).collect();
-        assert_eq!(labels, ["q", "up", "bias"]);
+        assert_eq!(labels, ["q", "up", "q bias"]);
         assert_eq!(map.rows[0], Row::Single { label: "embedding".into(), tensor: 1 });
         assert_eq!(map.rows[1], Row::Layer { layer: 0, cells: vec![Some(3), Some(2), None] });
         assert_eq!(map.rows[2], Row::Layer { layer: 1, cells: vec![Some(6), Some(4), Some(5)] });

@@ -4,6 +4,7 @@
 use maec_recipe::Recipe;
 
 use crate::format::number;
+use crate::html::escape;
 
 fn mi(name: &str) -> String {
     format!("<mi>{}</mi>", escape(name))
@@ -29,11 +30,6 @@ fn sub(base: &str, index: &str) -> String {
 
 fn text(words: &str) -> String {
     format!("<mtext>{}</mtext>", escape(words))
-}
-
-/// The recipe may come from a link, so names in it are not markup.
-fn escape(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn theta(model: &str) -> String {

@@ -1,11 +1,14 @@
 //! Scales: similarity to colour strength, and values to positions along an axis.
 
+use crate::order::order;
+
 /// Where a diverging scale around zero ends: a round number that nine in ten |values| stay within, so that a few
 /// large ones leave the others their colour. 1 at most.
 pub fn bound(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sizes: Vec<f64> = values.filter(|v| v.is_finite()).map(f64::abs).collect();
-    sizes.sort_by(f64::total_cmp);
-    let large = sizes.get((sizes.len() * 9).div_ceil(10).saturating_sub(1)).copied().unwrap_or(0.0);
+    let sizes: Vec<f64> = values.filter(|v| v.is_finite()).map(f64::abs).collect();
+    let order = order(sizes.len(), &|a, b| sizes[a].total_cmp(&sizes[b]));
+    let large =
+        order.get((sizes.len() * 9).div_ceil(10).saturating_sub(1)).map_or(0.0, |&place| sizes[place]);
     const STEPS: [f64; 12] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0];
     STEPS.into_iter().find(|&step| step >= large).unwrap_or(1.0)
 }

@@ -74,7 +74,7 @@ pub struct FilePlan {
 }
 
 /// A method of mergekit files, for people to choose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MethodCard {
     /// As files write it.
     pub name: String,

@@ -7,6 +7,7 @@ use super::live::{live, text, when};
 use super::select::Shared;
 use super::tensor_map::mark;
 use crate::format::{norm, percent, shape, similarity};
+use crate::order::order;
 use crate::studio::Studio;
 
 /// A column that the table sorts by.
@@ -37,8 +38,7 @@ fn changed(score: &TensorScore) -> f64 {
 
 /// Indices in the order of a column; ties by name.
 fn sorted(scores: &[TensorScore], ranks: &[usize], key: Key, descending: bool) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| {
+    order(scores.len(), &|a, b| {
         let (left, right) = (&scores[a], &scores[b]);
         let number = |value: fn(&TensorScore) -> f64| value(left).total_cmp(&value(right));
         let by_column = match key {
@@ -52,8 +52,7 @@ fn sorted(scores: &[TensorScore], ranks: &[usize], key: Key, descending: bool) -
         };
         let by_column = if descending { by_column.reverse() } else { by_column };
         by_column.then_with(|| left.name.cmp(&right.name))
-    });
-    order
+    })
 }
 
 /// The table, made when it is opened.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::order::{order, sorted};
+
 /// Files that are looked at as one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
@@ -19,15 +21,15 @@ pub struct Group {
 /// the engine says what is missing.
 pub fn group(paths: &[String]) -> Vec<Group> {
     let hidden = |path: &str| path.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
-    let mut seen: Vec<usize> = (0..paths.len()).filter(|&file| !hidden(&paths[file])).collect();
-    seen.sort_by_key(|&file| &paths[file]);
+    let mut seen = order(paths.len(), &|a, b| paths[a].cmp(&paths[b]));
+    seen.retain(|&file| !hidden(&paths[file]));
     let mut roots: Vec<&str> = seen
         .iter()
         .map(|&file| split(&paths[file]))
         .filter(|(_, name)| is_head(name))
         .map(|(folder, _)| folder)
         .collect();
-    roots.sort_unstable();
+    roots = sorted(&roots);
     roots.dedup();
     let outermost: Vec<&str> = roots
         .iter()

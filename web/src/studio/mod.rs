@@ -25,7 +25,10 @@ pub use asking::{Run, Working};
 pub use boot::open;
 #[cfg(test)]
 pub use own::Question;
-pub use own::{Entry, Key, Loaded, Look, Measured, Own, Said, TASKS, Weighed, base_of, guess};
+pub use own::{
+    AUTO, Entry, Found, Key, Loaded, Look, Measured, Own, Said, TASKS, Weighed, Written, base_of, bases,
+    guess, shard_bytes,
+};
 pub use ranking::{Force, Ranking, toggle};
 pub use run::Outcome;
 pub use share::section;

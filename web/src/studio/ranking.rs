@@ -1,5 +1,6 @@
 //! Eq. 4 on the page: the ranking from cached statistics, and the overrides that a click makes. Pure and instant.
 
+use crate::order::sorted;
 use maec_merge::{Selection, count_half_up, select};
 use maec_protocol::TensorScore;
 use maec_recipe::{MergeMethod, ModelRef, Parameters, Recipe, Select};
@@ -106,7 +107,7 @@ pub fn toggle(patterns: &Select, names: &[&str], tensor: usize, selected: bool) 
     if !decided {
         let list = if selected { &mut next.exclude } else { &mut next.include };
         list.push(name.to_owned());
-        list.sort_unstable();
+        *list = sorted(list);
     }
     next
 }

@@ -20,6 +20,24 @@ pub fn recipe() -> Recipe {
     }
 }
 
+/// A small model's card.
+pub fn card() -> ModelCard {
+    ModelCard {
+        architecture: "Llama".into(),
+        parameters: 10,
+        dtypes: vec![("BF16".into(), 2)],
+        tensors: 2,
+        shards: 1,
+        bytes: 20,
+        vocabulary: 5,
+        tied: true,
+        positions: 8,
+        tokenizer: "BPE".into(),
+        chat: false,
+        obstacle: None,
+    }
+}
+
 /// A pack of that recipe.
 pub fn pack() -> PackSummary {
     let language = |(code, name): (&str, &str)| Language { code: code.into(), name: name.into() };

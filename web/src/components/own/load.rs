@@ -4,11 +4,10 @@ use leptos::prelude::*;
 use maec_protocol::{Cost, ItemKind, Mismatch};
 
 use super::facts::{Fact, facts, obstacle};
-use crate::components::hand_focus;
+use super::parts::{Names, runner};
 use crate::components::live::{live, text};
-use crate::components::progress::Progress;
 use crate::format::{bytes, plural, seconds, title};
-use crate::studio::{Loaded, Run, Studio, Weighed};
+use crate::studio::{Loaded, Studio, Weighed};
 
 /// The panel.
 #[component]
@@ -32,13 +31,13 @@ pub fn Load() -> impl IntoView {
             _ => false,
         })
     });
-    let is_loading = Memo::new(move |_| own.loading.with(|loading| *loading != Run::Idle));
     let is_loaded = Memo::new(move |_| {
         own.loaded.with(|loaded| {
             own.question
                 .with(|now| loaded.as_ref().is_some_and(|loaded| now.as_ref() == Some(&loaded.question)))
         })
     });
+    let names = Names { name: "Loading", test: "own-progress", go: "own-load", stop: "own-cancel" };
     let label = move || {
         own.weighed.with(|weighed| match weighed {
             Some(Ok(weighed)) => button(weighed, is_loaded.get()),
@@ -50,27 +49,14 @@ pub fn Load() -> impl IntoView {
         <p class="note" role="status" id="own-wait">{text(move || waiting(studio))}</p>
         <div class="own-weighed" id="own-weighed" aria-busy=text(move || own.weighing.get().to_string())>{live(said)}</div>
         <div class="own-load">
-            {live(move || if is_loading.get() {
-                hand_focus("own-cancel", "own-load");
-                view! {
-                    <Progress
-                        run=own.loading name="Loading" test="own-progress" id="own-cancel" in_bytes=true
-                        cancel=Callback::new(move |()| studio.cancel_load())
-                    />
-                }
-                .into_any()
-            } else {
-                hand_focus("own-load", "own-cancel");
-                view! {
-                    <button
-                        type="button" class="primary" id="own-load" disabled=live(move || !ready.get())
-                        on:click=move |_| studio.load_own()
-                    >
-                        {text(label)}
-                    </button>
-                }
-                .into_any()
-            })}
+            {runner(studio, own.loading, names, true, Studio::cancel_load, move || view! {
+                <button
+                    type="button" class="primary" id="own-load" disabled=live(move || !ready.get())
+                    on:click=move |_| studio.load_own()
+                >
+                    {text(label)}
+                </button>
+            }.into_any())}
             <p class="error" role="alert" id="own-load-note">{text(move || own.load_note.get())}</p>
             <p id="own-loaded" data-state=text(move || state(studio, is_loaded.get()))>
                 {live(move || own.loaded.with(|loaded| loaded.as_ref().map(sentence)))}

@@ -1,14 +1,14 @@
 //! Evaluation of what was loaded on files of one's own.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
 use web_sys::File;
 
+use super::parts::{Names, chooser, runner};
+use crate::components::input_of;
 use crate::components::live::{live, text, when};
-use crate::components::progress::Progress;
-use crate::components::{hand_focus, input_of};
 use crate::files::from_input;
 use crate::format::{seconds, title};
+use crate::html;
 use crate::studio::{Measured, Run, Studio, TASKS, guess};
 
 /// MGSM's languages.
@@ -73,8 +73,11 @@ pub fn Measure() -> impl IntoView {
             studio.evaluate_own(task.get_untracked(), language, limit, files.get_value());
         }
     };
-    let is_going = Memo::new(move |_| own.evaluating.with(|evaluating| *evaluating != Run::Idle));
-    let tasks = TASKS.iter().map(|task| (task.code, task.label)).collect();
+    let names_of =
+        Names { name: "Evaluation", test: "own-evaluating", go: "own-evaluate", stop: "own-evaluate-cancel" };
+    let strings = |&(code, label): &(&str, &str)| (code.into(), label.into());
+    let tasks = move || TASKS.iter().map(|task| strings(&(task.code, task.label))).collect();
+    let languages = move || LANGUAGES.iter().map(strings).collect();
     view! {
         <div class="own-measure">
             <h3 class="own-heading">"Evaluate it on a file"</h3>
@@ -86,8 +89,8 @@ pub fn Measure() -> impl IntoView {
                 <p class="own-chosen" id="own-data-names" role="status">
                     {text(move || names.with(|names| if names.is_empty() { "None chosen".into() } else { names.join(", ") }))}
                 </p>
-                {select("own-task", "Task", tasks, task)}
-                {when(move || task.with(|task| task == "mgsm"), move || select("own-language", "Language", LANGUAGES.to_vec(), language))}
+                {chooser("own-task", "Task", tasks, task)}
+                {when(move || task.with(|task| task == "mgsm"), move || chooser("own-language", "Language", languages, language))}
                 <label class="own-field">
                     <span>"Only the first"</span>
                     <input
@@ -96,20 +99,9 @@ pub fn Measure() -> impl IntoView {
                         on:input=move |event| limit.set(input_of(&event).map(|input| input.value()).unwrap_or_default())
                     />
                 </label>
-                {live(move || if is_going.get() {
-                    hand_focus("own-evaluate-cancel", "own-evaluate");
-                    view! {
-                        <Progress
-                            run=own.evaluating name="Evaluation" test="own-evaluating" id="own-evaluate-cancel"
-                            cancel=Callback::new(move |()| studio.cancel_own_evaluation())
-                        />
-                    }
-                    .into_any()
-                } else {
-                    hand_focus("own-evaluate", "own-evaluate-cancel");
-                    view! { <button type="submit" class="primary" id="own-evaluate" disabled=live(move || !able())>"Evaluate"</button> }
-                        .into_any()
-                })}
+                {runner(studio, own.evaluating, names_of, false, Studio::cancel_own_evaluation, move || view! {
+                    <button type="submit" class="primary" id="own-evaluate" disabled=live(move || !able())>"Evaluate"</button>
+                }.into_any())}
             </form>
             <p class="error" role="alert" id="own-evaluate-note">
                 {text(move || if problem.with(String::is_empty) { own.evaluate_note.get() } else { problem.get() })}
@@ -119,44 +111,12 @@ pub fn Measure() -> impl IntoView {
     }
 }
 
-/// A labelled choice. One function makes both of them.
-fn select(
-    id: &'static str,
-    label: &'static str,
-    choices: Vec<(&'static str, &'static str)>,
-    chosen: RwSignal<String>,
-) -> AnyView {
-    let option = move |(code, name): (&'static str, &'static str)| {
-        view! { <option value=code prop:selected=live(move || chosen.with(|chosen| chosen == code))>{name}</option> }
-    };
-    let changed = move |event: web_sys::Event| {
-        let select = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlSelectElement>().ok());
-        if let Some(select) = select {
-            chosen.set(select.value());
-        }
-    };
-    view! {
-        <label class="own-field">
-            <span>{label}</span>
-            <select id=id class="own-input" on:change=changed>{choices.into_iter().map(option).collect_view()}</select>
-        </label>
-    }
-    .into_any()
-}
-
 fn report(studio: Studio, measured: &Measured) -> AnyView {
     // A row with its first cell alone is a note.
     let is_note = |row: &&Vec<String>| row.len() > 1 && row[1..].iter().all(String::is_empty);
     let (notes, rows): (Vec<_>, Vec<_>) = measured.table.iter().partition(is_note);
     let notes = notes.into_iter().map(|row| view! { <p class="note">{row[0].clone()}</p> }).collect_view();
-    let mut rows = rows.into_iter();
-    let head = rows
-        .next()
-        .map(|row| row.iter().map(|cell| view! { <th scope="col">{cell.clone()}</th> }).collect_view());
-    let body = rows.map(|row| {
-        let cells = row.iter().skip(1).map(|cell| view! { <td>{cell.clone()}</td> }).collect_view();
-        view! { <tr><th scope="row">{row.first().cloned()}</th>{cells}</tr> }
-    });
+    let rows: Vec<Vec<String>> = rows.into_iter().cloned().collect();
     let caption = format!(
         "{} on {}, in {}",
         title(&measured.title),
@@ -167,10 +127,7 @@ fn report(studio: Studio, measured: &Measured) -> AnyView {
         <div class="own-report">
             <p class="note" id="own-report-title">{caption}</p>
             <div class="scroll" role="region" tabindex="0" aria-label="Report">
-                <table class="numbers" id="own-report" aria-labelledby="own-report-title">
-                    <thead><tr>{head}</tr></thead>
-                    <tbody>{body.collect_view()}</tbody>
-                </table>
+                <table class="numbers" id="own-report" aria-labelledby="own-report-title" inner_html=html::table(&rows)></table>
             </div>
             {notes}
             <button type="button" class="secondary" id="own-save" on:click=move |_| studio.save_report()>"Save JSON"</button>

@@ -3,10 +3,13 @@
 mod ask;
 mod card;
 mod facts;
+mod files;
+mod inside;
 mod load;
 mod measure;
 mod merge;
 mod open;
+mod parts;
 
 use leptos::prelude::*;
 
@@ -41,6 +44,8 @@ pub fn OwnModels() -> impl IntoView {
                 <ul class="own-cards" aria-labelledby="own-items">{live(move || card::cards(studio))}</ul>
                 <merge::Merge/>
                 <load::Load/>
+                {files::files(studio)}
+                {inside::inside(studio)}
             }.into_any())}
             {when(move || was_loaded.get(), || view! {
                 <div class="own-use">

@@ -16,6 +16,12 @@ fn can_be_base(entry: &Entry) -> bool {
     matches!(kind, Some(ItemKind::Model(_) | ItemKind::Pack { .. }))
 }
 
+/// Everything that can be a base and is known: keys and names.
+pub fn bases(entries: &[Entry]) -> Vec<(Key, String)> {
+    let able = entries.iter().filter(|entry| can_be_base(entry) && known(entry).is_some());
+    able.map(|entry| (entry.key, entry.name.clone())).collect()
+}
+
 /// The base: the one that was chosen, else the first model or pack.
 pub fn base_of(entries: &[Entry], chosen: Option<Key>) -> Option<Key> {
     let mut able = entries.iter().filter(|entry| can_be_base(entry));
@@ -64,25 +70,8 @@ pub fn newest_recipe(entries: &[Entry]) -> Option<(Key, Recipe)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::studio::tests::recipe;
-    use maec_protocol::{DeltaCard, ModelCard};
-
-    fn card() -> ModelCard {
-        ModelCard {
-            architecture: "Llama".into(),
-            parameters: 10,
-            dtypes: vec![("BF16".into(), 2)],
-            tensors: 2,
-            shards: 1,
-            bytes: 20,
-            vocabulary: 5,
-            tied: true,
-            positions: 8,
-            tokenizer: "BPE".into(),
-            chat: false,
-            obstacle: None,
-        }
-    }
+    use crate::studio::tests::{card, recipe};
+    use maec_protocol::DeltaCard;
 
     fn entry(key: Key, kind: ItemKind) -> Entry {
         let item = Item { id: key + 100, title: format!("t{key}"), bytes_to_fetch: 0, kind };

@@ -161,6 +161,7 @@ impl Studio {
         self.change(key, |entry| {
             if is_new {
                 self.own.news.set(summary(&item));
+                self.take_file(&item.kind);
             }
             entry.name.clone_from(&item.title);
             (entry.item, entry.look) = (Some(item), Look::Done);

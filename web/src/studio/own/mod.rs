@@ -1,6 +1,8 @@
 //! Models that people bring: what was opened, what it costs, what was loaded, and what it wrote.
 
 mod evaluate;
+mod files;
+mod inside;
 mod items;
 mod load;
 mod look;
@@ -18,8 +20,10 @@ use super::asking::Slot;
 use super::{Run, Studio};
 
 pub use evaluate::{Measured, TASKS, guess};
-pub use items::base_of;
+pub use files::{Files, Written, shard_bytes};
+pub use inside::{AUTO, Found, Inside};
 use items::recipe_in;
+pub use items::{base_of, bases};
 
 /// The page's own number of something that was opened; it outlasts engines, whose numbers do not.
 pub type Key = u32;
@@ -142,6 +146,10 @@ pub struct Own {
     pub evaluate_note: RwSignal<String>,
     /// The last evaluation.
     pub measured: RwSignal<Option<Measured>>,
+    /// Merging into files.
+    pub files: Files,
+    /// A look inside.
+    pub inside: Inside,
     /// Read out to those who do not see the page change.
     pub news: RwSignal<String>,
 }
@@ -161,6 +169,10 @@ pub(super) struct OwnHands {
     pub(super) load: Slot,
     pub(super) say: Slot,
     pub(super) evaluate: Slot,
+    template: Slot,
+    plan: Slot,
+    write: Slot,
+    inspect: Slot,
 }
 
 /// Where something comes from. The page keeps files, since another engine has to be given them again.
@@ -197,6 +209,8 @@ impl Own {
             evaluating: RwSignal::new(Run::Idle),
             evaluate_note: RwSignal::new(String::new()),
             measured: RwSignal::new(None),
+            files: Files::new(entries, base, recipe),
+            inside: Inside::new(),
             news: RwSignal::new(String::new()),
         }
     }
