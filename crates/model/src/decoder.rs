@@ -67,14 +67,14 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let weight = self.weight.val();
         rms_norm(x, if self.unit_offset { weight.add_scalar(1.0) } else { weight }, self.epsilon)
     }
 }
 
 /// What the layers of one forward pass share.
-struct Pass {
+pub(crate) struct Pass {
     angles: Angles,
     attending: Attending,
 }
@@ -136,20 +136,11 @@ impl Decoder {
         mut cache: Option<&mut Cache>,
         seen: &mut dyn FnMut(&Tensor<2>),
     ) -> Tensor<2> {
-        let config = self.config.as_ref();
-        let device = self.device();
-        let windows = (0..config.num_hidden_layers).map(|layer| config.variant.window(layer));
-        let pass = Pass {
-            angles: Angles::new(&self.frequencies, &batch.positions, &device),
-            attending: Attending::new(&batch.segments, windows, &device),
-        };
-        let mut x = self.model.embed_tokens.rows(&batch.ids, config.pad_token_id);
-        if config.variant.scaled_embeddings {
-            x = x.mul_scalar((config.hidden_size as f64).sqrt() as f32);
-        }
+        let pass = self.pass(batch);
+        let mut x = self.embed(batch);
         for (index, layer) in self.model.layers.iter().enumerate() {
             seen(&x);
-            let shape = config.attention(index);
+            let shape = self.config.attention(index);
             x = layer.forward(
                 x,
                 |qkv| match cache.as_deref_mut() {
@@ -160,7 +151,7 @@ impl Decoder {
                     }
                 },
                 &pass.angles,
-                &config.variant,
+                &self.config.variant,
             );
         }
         if let Some(cache) = cache {
@@ -168,6 +159,33 @@ impl Decoder {
         }
         seen(&x);
         self.model.norm.forward(x)
+    }
+
+    /// What every layer needs to know of a batch.
+    pub(crate) fn pass(&self, batch: &Batch) -> Pass {
+        let device = self.device();
+        let windows = (0..self.config.num_hidden_layers).map(|layer| self.config.variant.window(layer));
+        Pass {
+            angles: Angles::new(&self.frequencies, &batch.positions, &device),
+            attending: Attending::new(&batch.segments, windows, &device),
+        }
+    }
+
+    /// What the first layer reads, `[tokens, d_model]`.
+    pub(crate) fn embed(&self, batch: &Batch) -> Tensor<2> {
+        let x = self.model.embed_tokens.rows(&batch.ids, self.config.pad_token_id);
+        match self.config.variant.scaled_embeddings {
+            true => x.mul_scalar((self.config.hidden_size as f64).sqrt() as f32),
+            false => x,
+        }
+    }
+
+    /// One layer of a whole batch, `[tokens, d_model]` → `[tokens, d_model]`.
+    #[cfg(feature = "autodiff")]
+    pub(crate) fn layer(&self, index: usize, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        let shape = self.config.attention(index);
+        let attend = |[q, k, v]: [Tensor<2>; 3]| attention(q, k, v, &shape, &pass.attending);
+        self.model.layers[index].forward(x, attend, &pass.angles, &self.config.variant)
     }
 }
 

@@ -4,6 +4,8 @@
 //! and [`Segment`]s say which rows attend to which. No row is spent on padding.
 
 mod assemble;
+#[cfg(feature = "autodiff")]
+mod backward;
 mod cache;
 mod config;
 mod decoder;
@@ -13,11 +15,14 @@ mod generate;
 pub mod kernels;
 mod layout;
 mod load;
+mod lora;
 mod parameters;
 mod projection;
 mod rotary;
 
 pub use assemble::{Assembly, Precision, Storage};
+#[cfg(feature = "autodiff")]
+pub use backward::{Activations, TakeGradient};
 pub use cache::Cache;
 pub use config::{ConfigError, ModelConfig};
 pub use decoder::Decoder;
@@ -26,5 +31,6 @@ pub use family::{Activation, Family, Variant};
 pub use generate::{Generated, Generator, Stop};
 pub use layout::{Batch, Segment};
 pub use load::LoadError;
+pub use lora::LoraFactors;
 pub use maec_tokenizer::{TokenizerError, WordTokenizer};
 pub use rotary::{RopeScaling, frequencies};

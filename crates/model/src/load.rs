@@ -131,7 +131,7 @@ impl Decoder {
             let data = value.into_data_async().await;
             let values = data
                 .map_err(|e| e.to_string())
-                .and_then(|d| d.try_to_vec::<f32>().map_err(|e| format!("{e:?}")));
+                .and_then(|d| d.convert::<f32>().try_into_vec::<f32>().map_err(|e| format!("{e:?}")));
             let values = values.map_err(|reason| LoadError::Device { tensor: name.clone(), reason })?;
             out.insert(name, (shape, values));
         }

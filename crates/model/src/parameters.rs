@@ -1,4 +1,4 @@
-//! Walks over a decoder's stored tensors, by their Hugging Face names.
+//! Walks over a decoder's stored tensors, by their Hugging Face names; low-rank factors are `MODULE.lora.a` and `.b`.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
@@ -24,6 +24,11 @@ impl Decoder {
         self.train()
     }
 
+    /// The same model with a gradient graph, in which only the parameters that `trained` names ask for a gradient.
+    pub fn trainable_where(self, trained: &mut dyn FnMut(&str) -> bool) -> Self {
+        self.map(&mut Track { path: Path::default(), trained })
+    }
+
     /// The same model without gradients.
     pub fn untracked(self) -> Self {
         self.valid()
@@ -32,10 +37,20 @@ impl Decoder {
     /// Takes every parameter's flat gradient out of `gradients`: `(name, gradient)` in the parameters' order.
     /// A parameter that the loss does not depend on has none.
     pub fn take_gradients(&self, gradients: &mut burn::tensor::Gradients) -> Vec<(String, Tensor<1>)> {
-        let mut visitor = Take { path: Path::default(), gradients, taken: Vec::new() };
-        self.visit(&mut visitor);
-        visitor.taken
+        take(self, Vec::new(), gradients)
     }
+}
+
+/// A module's gradients, named from where it stands in the decoder.
+#[cfg(feature = "autodiff")]
+pub(crate) fn take(
+    module: &impl Module,
+    prefix: Vec<String>,
+    gradients: &mut burn::tensor::Gradients,
+) -> Vec<(String, Tensor<1>)> {
+    let mut visitor = Take { path: Path(prefix), gradients, taken: Vec::new() };
+    module.visit(&mut visitor);
+    visitor.taken
 }
 
 /// Where in the module tree a visitor is.
@@ -84,10 +99,34 @@ impl ModuleMapper for Update<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let (id, value, mapper) = param.consume();
-        let (shape, tracked) = (value.dims(), value.is_autodiff());
+        let (shape, tracked, trained) = (value.dims(), value.is_autodiff(), value.is_require_grad());
         let flat = value.without_autodiff().flatten(0, D - 1);
         let new = (self.update)(&self.path.name(), flat).reshape(shape);
-        let new = if tracked { new.autodiff().require_grad() } else { new };
+        let new = if tracked { new.autodiff().set_require_grad(trained) } else { new };
+        Param::from_mapped_value(id, new, mapper)
+    }
+}
+
+#[cfg(feature = "autodiff")]
+struct Track<'a> {
+    path: Path,
+    trained: &'a mut dyn FnMut(&str) -> bool,
+}
+
+#[cfg(feature = "autodiff")]
+impl ModuleMapper for Track<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.0.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.0.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, value, mapper) = param.consume();
+        let trained = (self.trained)(&self.path.name());
+        let new = value.without_autodiff().autodiff().set_require_grad(trained);
         Param::from_mapped_value(id, new, mapper)
     }
 }

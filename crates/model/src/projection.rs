@@ -5,12 +5,38 @@ use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
 use crate::kernels::{embedding, linear, linears};
 
+/// ΔW = s·B·A, never formed while it is trained: y += s·(x·Aᵀ)·Bᵀ.
+#[derive(Module, Debug)]
+pub(crate) struct LowRank {
+    /// A, `[rank, in]`.
+    pub a: Param<Tensor<2>>,
+    /// B, `[out, rank]`.
+    pub b: Param<Tensor<2>>,
+    /// s.
+    #[module(skip)]
+    pub scale: f64,
+}
+
+impl LowRank {
+    /// s·(x·Aᵀ)·Bᵀ: `[tokens, in]` → `[tokens, out]`.
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        linear(linear(x, self.a.val()), self.b.val()).mul_scalar(self.scale)
+    }
+
+    /// s·B·A, `[out, in]`.
+    fn change(&self) -> Tensor<2> {
+        self.b.val().matmul(self.a.val()).mul_scalar(self.scale)
+    }
+}
+
 /// A matrix `[out, in]` (or `[vocab, d_model]`), perhaps with a bias `[out]`.
 #[derive(Module, Debug)]
 pub(crate) struct Projection {
     /// All rows, or the first of them.
     pub weight: Param<Tensor<2>>,
     pub bias: Option<Param<Tensor<1>>>,
+    /// A trained change beside the weight.
+    pub lora: Option<LowRank>,
     /// The rows after `weight`'s, in parts that the device can bind. Only for inference: no visitor sees them.
     #[module(skip)]
     rest: Vec<Tensor<2>>,
@@ -21,22 +47,26 @@ impl Projection {
     pub fn new(mut parts: Vec<Tensor<2>>, bias: Option<Tensor<1>>) -> Self {
         let rest = parts.split_off(1);
         let weight = Param::from_tensor(parts.remove(0));
-        Self { weight, bias: bias.map(Param::from_tensor), rest }
+        Self { weight, bias: bias.map(Param::from_tensor), lora: None, rest }
     }
 
     /// `[tokens, in]` → `[tokens, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let change = self.lora.as_ref().map(|lora| lora.forward(x.clone()));
         let mut y = linear(x.clone(), self.weight.val());
         if !self.rest.is_empty() {
             let rest = self.rest.iter().map(|part| linear(x.clone(), part.clone()));
             y = Tensor::cat(std::iter::once(y).chain(rest).collect(), 1);
         }
-        self.biased(y)
+        self.biased(match change {
+            Some(change) => y + change,
+            None => y,
+        })
     }
 
     /// What each of several gives for the same `[tokens, in]`.
     pub fn together<const N: usize>(all: [&Self; N], x: Tensor<2>) -> [Tensor<2>; N] {
-        let whole = all.iter().all(|projection| projection.rest.is_empty());
+        let whole = all.iter().all(|projection| projection.rest.is_empty() && projection.lora.is_none());
         match whole.then(|| linears(&x, all.map(|projection| projection.weight.val()))).flatten() {
             Some(products) => {
                 let mut biased = all.iter().zip(products).map(|(projection, y)| projection.biased(y));
@@ -48,7 +78,18 @@ impl Projection {
 
     /// The whole matrix, if a product with it is all that [`forward`](Self::forward) does.
     pub fn matrix(&self) -> Option<Tensor<2>> {
-        (self.rest.is_empty() && self.bias.is_none()).then(|| self.weight.val())
+        let alone = self.rest.is_empty() && self.bias.is_none() && self.lora.is_none();
+        alone.then(|| self.weight.val())
+    }
+
+    /// W + s·B·A in the weight's place, rounded to its dtype.
+    pub fn merge(&mut self) {
+        if let Some(lora) = self.lora.take() {
+            let weight = self.weight.val();
+            let dtype = weight.dtype();
+            let sum = weight.cast(FloatDType::F32) + lora.change();
+            self.weight = Param::from_tensor(sum.cast(dtype));
+        }
     }
 
     fn biased(&self, y: Tensor<2>) -> Tensor<2> {

@@ -45,27 +45,19 @@ struct Embedding {
 impl FlexOp<1> for Embedding {
     type Saved = [usize; 2];
 
-    fn infer(&self, [weight]: [FlexTensor; 1]) -> FlexTensor {
-        if weight.dtype() != DType::BF16 {
-            return self.forward([weight]).0;
-        }
-        let weight = contiguous(weight);
-        let width = matrix_dims(&weight)[1];
-        let rows = half_values(&weight);
-        let ids = self.ids.iter();
-        let out = ids.flat_map(|&id| &rows[id as usize * width..][..width]).map(|x| x.to_f32()).collect();
-        tensor(out, [self.ids.len(), width])
-    }
-
     fn forward(&self, [weight]: [FlexTensor; 1]) -> (FlexTensor, Self::Saved) {
         let weight = contiguous(weight);
-        let [vocab, width] = matrix_dims(&weight);
-        let rows = values(&weight);
+        let dims @ [_, width] = matrix_dims(&weight);
         let mut out = Vec::with_capacity(self.ids.len() * width);
-        for &id in self.ids.iter() {
-            out.extend_from_slice(&rows[id as usize * width..][..width]);
+        let first = |id: u32| id as usize * width;
+        if weight.dtype() == DType::BF16 {
+            let rows = half_values(&weight);
+            self.ids.iter().for_each(|&id| out.extend(rows[first(id)..][..width].iter().map(|x| x.to_f32())));
+        } else {
+            let rows = values(&weight);
+            self.ids.iter().for_each(|&id| out.extend_from_slice(&rows[first(id)..][..width]));
         }
-        (tensor(out, [self.ids.len(), width]), [vocab, width])
+        (tensor(out, [self.ids.len(), width]), dims)
     }
 
     fn backward(

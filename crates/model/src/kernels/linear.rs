@@ -13,15 +13,16 @@ use super::tile::TILED;
 /// Up to so many tokens the weights' bytes are the cost, and a dot product a row reads them once, in order.
 pub(super) const FEW: usize = 4;
 
-/// `[tokens, in]` × `[out, in]` → `[tokens, out]`. On the CPU, weights may be bf16 where no gradient is asked for.
+/// `[tokens, in]` × `[out, in]` → `[tokens, out]`. Weights may be bf16; on the CPU their gradients are f32 all the same.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     if is_flex(&x.device()) { apply(Linear, [x.into(), weight.into()]) } else { composed(x, weight) }
 }
 
-/// [`linear`] in burn's operations. Weights in f16 are multiplied in f16; the result is f32 again.
+/// [`linear`] in burn's operations. Weights in 16 bits are multiplied in 16 bits; the result is f32 again.
 pub fn composed(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     match weight.dtype() {
         DType::F16 => x.cast(FloatDType::F16).matmul(weight.transpose()).cast(FloatDType::F32),
+        DType::BF16 => x.cast(FloatDType::BF16).matmul(weight.transpose()).cast(FloatDType::F32),
         _ => x.matmul(weight.transpose()),
     }
 }
@@ -81,6 +82,11 @@ pub(super) fn right(weight: &FlexTensor) -> Right<'_> {
     }
 }
 
+/// A matrix in f32: every bf16 is one.
+fn widened(weight: FlexTensor) -> FlexTensor {
+    if weight.dtype() == DType::BF16 { Flex::float_cast(weight, FloatDType::F32) } else { weight }
+}
+
 #[derive(Debug, Clone)]
 struct Linear;
 
@@ -92,9 +98,7 @@ impl FlexOp<2> for Linear {
         let narrow = weight.dtype() == DType::BF16;
         let many = tokens > FEW;
         if (many && !TILED) || (narrow && width % 2 == 1) {
-            // Every bf16 is an f32.
-            let weight = if narrow { Flex::float_cast(weight, FloatDType::F32) } else { weight };
-            return Flex::float_matmul(x, Flex::float_transpose(weight));
+            return Flex::float_matmul(x, Flex::float_transpose(widened(weight)));
         }
         let (x, weight) = (contiguous(x), contiguous(weight));
         let (out, x) = (matrix_dims(&weight)[0], values(&x));
@@ -112,6 +116,9 @@ impl FlexOp<2> for Linear {
     }
 
     fn forward(&self, [x, weight]: [FlexTensor; 2]) -> (FlexTensor, Self::Saved) {
+        if weight.dtype() == DType::BF16 {
+            return (self.infer([x.clone(), weight.clone()]), (x, weight));
+        }
         let y = Flex::float_matmul(x.clone(), Flex::float_transpose(weight.clone()));
         (y, (x, weight))
     }
@@ -125,7 +132,7 @@ impl FlexOp<2> for Linear {
         let grad = contiguous(grad);
         // dW = dyᵀ·x comes out as [out, in], ready for the optimizer.
         let d_weight = needed[1].then(|| Flex::float_matmul(Flex::float_transpose(grad.clone()), x));
-        let d_x = needed[0].then(|| Flex::float_matmul(grad, weight));
+        let d_x = needed[0].then(|| Flex::float_matmul(grad, widened(weight)));
         [d_x, d_weight]
     }
 }
