@@ -2,8 +2,8 @@
 //!
 //! A [`Job`] knows its output's tensors from headers alone, so every file's header is written first. Then come tiles, in the
 //! output's order: a wave of them is merged on all threads while the one before is hashed and written. A method that needs
-//! statistics of a tensor reads its tiles once more for each round; what it needs of the whole model is read before the first
-//! byte is written.
+//! statistics of a tensor looks at its tiles once more for each round, of which some are kept from one to the next; what it needs
+//! of the whole model is read before the first byte is written.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod behind;
