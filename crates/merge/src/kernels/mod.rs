@@ -7,8 +7,8 @@
 //!
 //! Exports and printed hashes never come from here. Against the CPU's f64, where no sum reaches f32's largest number:
 //!
-//! - an element that no model changed keeps the base's bits; any other differs by at most one unit in the stored dtype's
-//!   last place and 2⁻²⁰ of its terms' magnitudes (f32 arithmetic, perhaps fused; factors rounded to f32);
+//! - an element that no model changed keeps the base's bits; any other is, before it is rounded to its dtype, within
+//!   (n + 6)·2⁻²⁴ of the magnitudes of its terms for n languages (f32 arithmetic, perhaps fused; factors rounded to f32);
 //! - a device may read or write f32's and bf16's subnormals as zero in elements that a model changed, and a zero's sign
 //!   is not promised; f16's subnormals are exact;
 //! - a NaN or infinity is found in integers: refused with its index, or merged to IEEE 754's answer, NaN as the one NaN
