@@ -1,9 +1,28 @@
-//! Token sequences in a seeded order, mixed by weight, with a position that resumes exactly.
+//! Where a run's sequences come from, and the one kept in memory: token sequences in a seeded order, mixed by weight,
+//! with a position that resumes exactly.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 use crate::random::Random;
+
+/// An endless, deterministic stream of token sequences whose position can be saved.
+pub trait Sequences: Send {
+    /// The next sequence, of at least two tokens and no more than the model's positions and one.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn next_sequence(&mut self) -> Result<Vec<u32>, TrainError>;
+
+    /// Where the stream stands.
+    fn position(&self) -> serde_json::Value;
+
+    /// Goes on from an earlier position of the same stream.
+    ///
+    /// # Errors
+    /// When it is no position of this stream.
+    fn seek(&mut self, position: &serde_json::Value) -> Result<(), TrainError>;
+}
 
 /// One corpus of a mixture.
 pub struct Source {
@@ -97,6 +116,34 @@ impl Mixture {
         self.state.taken[source] += 1;
         self.state.tokens[source] += sequence.len() as u64;
         sequence
+    }
+}
+
+impl Sequences for Mixture {
+    fn next_sequence(&mut self) -> Result<Vec<u32>, TrainError> {
+        Ok(Self::next_sequence(self).to_vec())
+    }
+
+    fn position(&self) -> serde_json::Value {
+        serde_json::json!({ "taken": self.state.taken, "tokens": self.state.tokens })
+    }
+
+    fn seek(&mut self, position: &serde_json::Value) -> Result<(), TrainError> {
+        let state = MixtureState::deserialize(position).ok();
+        let fits = |state: &MixtureState| {
+            state.taken.len() == self.sources.len() && state.tokens.len() == self.sources.len()
+        };
+        let Some(state) = state.filter(fits) else {
+            return Err(TrainError::Mismatch {
+                tensor: "data".into(),
+                problem: format!(
+                    "the checkpoint's position is of other corpora, here are {}; use those that the run began with",
+                    self.sources.len()
+                ),
+            });
+        };
+        self.restore(state);
+        Ok(())
     }
 }
 

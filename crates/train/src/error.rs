@@ -34,12 +34,16 @@ pub enum TrainError {
         limit: usize,
     },
     /// The loss or its gradient is not a number any more.
-    #[error("training diverged at step {step} (loss {loss}); start again with a lower learning rate")]
+    #[error(
+        "training diverged at step {step} (loss {loss}, first in `{tensor}`); go on from the last checkpoint, or start again with a lower learning rate"
+    )]
     Diverged {
         /// The step, from 1.
         step: u32,
         /// The loss, which is not finite, or whose gradient is not.
         loss: f32,
+        /// The first tensor that is not finite: a weight, a module's output, or a gradient.
+        tensor: String,
     },
     /// Weights are not numbers any more.
     #[error(
@@ -50,6 +54,40 @@ pub enum TrainError {
         step: u32,
         /// The first tensor with a NaN or an infinity.
         tensor: String,
+    },
+    /// A peer of a parallel run is gone, or did not answer in time.
+    #[error("{who} of the parallel run is lost ({reason}); go on from the checkpoint with --resume")]
+    RankLost {
+        /// `rank 1`, or `another rank` where it is not known which.
+        who: String,
+        /// How it was noticed.
+        reason: String,
+    },
+    /// The ranks of a parallel run do not do the same.
+    #[error(
+        "the ranks disagree about {what} at step {step}; start all of them with the same arguments, files and program"
+    )]
+    RanksDisagree {
+        /// The step, from 1.
+        step: u32,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A LoRA adapter can't be trained as asked.
+    #[error("LoRA: {problem}")]
+    Lora {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A file of metrics or a report can't be written or read.
+    #[error("cannot {doing} `{path}`: {reason}")]
+    File {
+        /// `write` or `read`.
+        doing: &'static str,
+        /// The file.
+        path: String,
+        /// What the system says, and what to do.
+        reason: String,
     },
     /// A setting makes no sense.
     #[error("{field} is {value}: {expected}")]

@@ -1,25 +1,28 @@
 //! AdamW whose state covers the key neurons only.
 //!
-//! On the flex CPU device the update is one loop over the values; on other devices it is made of tensor operations,
-//! so that nothing is read back. A parameter outside the mask is never written.
+//! A parameter outside the mask is never written. Where the model's matrices are in bf16, every trained element has an
+//! f32 master beside its moments, and the matrix holds the master rounded; frozen elements are there once, as stored.
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{DType, FloatDType, Tensor};
 use maec_model::{Decoder, kernels};
 use rayon::prelude::*;
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::neurons::KeyNeurons;
+use crate::update::{Rates, host_values, index_tensor, on_device, on_host};
 
-/// First and second moments of one tensor's trained elements, in the order of its positions.
+/// The optimizer's state of one tensor's trained elements, in the order of its positions.
 #[derive(Debug, Clone)]
 pub struct Moments {
     /// m: decayed mean of the gradient, `[trained]`.
     pub first: Tensor<1>,
     /// v: decayed mean of its square, `[trained]`.
     pub second: Tensor<1>,
+    /// The elements in f32, `[trained]`, where the tensor itself is narrower.
+    pub master: Option<Tensor<1>>,
 }
 
 /// The optimizer.
@@ -39,22 +42,24 @@ pub struct Gradients {
 }
 
 impl Gradients {
+    /// With their norm.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub fn new(of: BTreeMap<String, Tensor<1>>) -> Result<Self, TrainError> {
+        let norm = norm(&of)?;
+        Ok(Self { of, norm })
+    }
+
     /// L2 norm before clipping.
     pub fn norm(&self) -> f64 {
         self.norm
     }
-}
 
-/// Constants of one step.
-struct Rates {
-    learning_rate: f64,
-    beta1: f64,
-    beta2: f64,
-    correction1: f64,
-    correction2_sqrt: f64,
-    epsilon: f64,
-    weight_decay: f64,
-    clip: f64,
+    /// Each trained tensor's gradient, `[trained]`, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor<1>)> {
+        self.of.iter().map(|(name, gradient)| (name.as_str(), gradient))
+    }
 }
 
 impl AdamW {
@@ -68,41 +73,49 @@ impl AdamW {
         self.neurons.as_ref()
     }
 
-    /// Moments by tensor name.
+    /// State by tensor name; a tensor has none before its first step.
     pub fn moments(&self) -> &BTreeMap<String, Moments> {
         &self.moments
     }
 
-    /// Goes on from saved moments after `step` steps.
+    /// Goes on from saved state after `step` steps.
     pub fn restore(&mut self, moments: BTreeMap<String, Moments>, step: u32) {
         self.moments = moments;
         self.step = step;
     }
 
-    /// Values of state held: two for each trained element.
+    /// Moments held: two for each trained element.
     pub fn state_len(&self) -> usize {
         self.moments.values().map(|m| m.first.dims()[0] + m.second.dims()[0]).sum()
     }
 
-    /// The gradients of what is trained, from `(name, flat gradient)` pairs, with their L2 norm.
+    /// Masters held: one for each trained element that is stored in fewer than 32 bits.
+    pub fn masters_len(&self) -> usize {
+        self.moments.values().filter_map(|m| m.master.as_ref()).map(|master| master.dims()[0]).sum()
+    }
+
+    /// The part of a tensor's flat gradient that is trained, in f32; `None` where nothing of it is.
     ///
     /// # Errors
     /// When the device is lost.
-    pub fn gather(&self, gradients: Vec<(String, Tensor<1>)>) -> Result<Gradients, TrainError> {
-        let mut gradients: BTreeMap<String, Tensor<1>> = gradients.into_iter().collect();
-        if let Some(neurons) = &self.neurons {
-            // From here on, gradients are those of the key neurons only.
-            gradients = gradients
-                .into_iter()
-                .filter(|(name, _)| !neurons.of(name).is_empty())
-                .map(|(name, gradient)| {
-                    let index = index_tensor(neurons.of(&name), &gradient);
-                    (name, gradient.select(0, index))
-                })
-                .collect();
+    pub fn trained(&self, name: &str, gradient: Tensor<1>) -> Result<Option<Tensor<1>>, TrainError> {
+        let gradient = match gradient.dtype() {
+            DType::F32 => gradient,
+            _ => gradient.cast(FloatDType::F32),
+        };
+        let Some(neurons) = &self.neurons else { return Ok(Some(gradient)) };
+        let positions = neurons.of(name);
+        if positions.is_empty() {
+            return Ok(None);
         }
-        let norm = norm(&gradients)?;
-        Ok(Gradients { of: gradients, norm })
+        if !kernels::runs_on_flex(&gradient.device()) {
+            let index = index_tensor(positions, &gradient);
+            return Ok(Some(gradient.select(0, index)));
+        }
+        let device = gradient.device();
+        let all = host_values(gradient)?;
+        let kept: Vec<f32> = positions.iter().map(|&position| all[position as usize]).collect();
+        Ok(Some(Tensor::from_data(kept.as_slice(), &device)))
     }
 
     /// Updates the model.
@@ -134,33 +147,24 @@ impl AdamW {
             let positions = neurons.map(|neurons| neurons.of(name));
             let state = moments.remove(name).unwrap_or_else(|| {
                 let zeros = gradient.zeros_like();
-                Moments { first: zeros.clone(), second: zeros }
+                Moments { first: zeros.clone(), second: zeros, master: None }
             });
-            let on_flex = kernels::runs_on_flex(&value.device());
-            let update = if on_flex { update_values } else { update_tensors };
-            match update(value.clone(), gradient, state, positions, &rates) {
+            let (device, count) = (value.device(), value.dims()[0]);
+            // The host's loop works in place where nobody else holds the values.
+            let update = if kernels::runs_on_flex(&device) { on_host } else { on_device };
+            match update(value, gradient, state, positions, &rates) {
                 Ok((new, state)) => {
                     moments.insert(name.to_owned(), state);
                     new
                 }
                 Err(error) => {
                     failed = Some(error);
-                    value
+                    Tensor::zeros([count], &device)
                 }
             }
         });
         failed.map_or(Ok(model), Err)
     }
-}
-
-fn index_tensor(positions: &[u32], like: &Tensor<1>) -> Tensor<1, Int> {
-    let index: Vec<i32> = positions.iter().map(|&position| position as i32).collect();
-    let count = index.len();
-    Tensor::from_data(TensorData::new(index, [count]), &like.device())
-}
-
-fn host_values(tensor: Tensor<1>) -> Result<Vec<f32>, TrainError> {
-    tensor.into_data().try_into_vec::<f32>().map_err(|e| TrainError::Device(format!("{e:?}")))
 }
 
 fn norm(gradients: &BTreeMap<String, Tensor<1>>) -> Result<f64, TrainError> {
@@ -176,80 +180,4 @@ fn norm(gradients: &BTreeMap<String, Tensor<1>>) -> Result<f64, TrainError> {
         }
     }
     Ok(total.sqrt())
-}
-
-/// The update on the host: one pass, in f32 as PyTorch's AdamW computes it.
-fn update_values(
-    value: Tensor<1>,
-    gradient: Tensor<1>,
-    state: Moments,
-    positions: Option<&[u32]>,
-    rates: &Rates,
-) -> Result<(Tensor<1>, Moments), TrainError> {
-    let device = value.device();
-    let mut values = host_values(value)?;
-    let gradients = host_values(gradient)?;
-    let (mut first, mut second) = (host_values(state.first)?, host_values(state.second)?);
-    let (b1, b2) = (rates.beta1 as f32, rates.beta2 as f32);
-    let (c1, c2) = ((1.0 - rates.beta1) as f32, (1.0 - rates.beta2) as f32);
-    let keep = (1.0 - rates.learning_rate * rates.weight_decay) as f32;
-    let size = (rates.learning_rate / rates.correction1) as f32;
-    let (root, epsilon, clip) = (rates.correction2_sqrt as f32, rates.epsilon as f32, rates.clip as f32);
-    let one = |value: &mut f32, gradient: f32, m: &mut f32, v: &mut f32| {
-        let g = gradient * clip;
-        *m = b1 * *m + c1 * g;
-        *v = b2 * *v + c2 * g * g;
-        *value = *value * keep - size * (*m / (v.sqrt() / root + epsilon));
-    };
-    match positions {
-        None => {
-            const BLOCK: usize = 16 * 1024;
-            values
-                .par_chunks_mut(BLOCK)
-                .zip(gradients.par_chunks(BLOCK))
-                .zip(first.par_chunks_mut(BLOCK).zip(second.par_chunks_mut(BLOCK)))
-                .for_each(|((values, gradients), (first, second))| {
-                    for i in 0..values.len() {
-                        one(&mut values[i], gradients[i], &mut first[i], &mut second[i]);
-                    }
-                });
-        }
-        Some(positions) => {
-            for (i, &position) in positions.iter().enumerate() {
-                one(&mut values[position as usize], gradients[i], &mut first[i], &mut second[i]);
-            }
-        }
-    }
-    let tensor = |values: Vec<f32>| {
-        let count = values.len();
-        Tensor::<1>::from_data(TensorData::new(values, [count]), &device)
-    };
-    Ok((tensor(values), Moments { first: tensor(first), second: tensor(second) }))
-}
-
-/// The update in tensor operations, without reading anything back.
-fn update_tensors(
-    value: Tensor<1>,
-    gradient: Tensor<1>,
-    state: Moments,
-    positions: Option<&[u32]>,
-    rates: &Rates,
-) -> Result<(Tensor<1>, Moments), TrainError> {
-    let index = positions.map(|positions| index_tensor(positions, &value));
-    let old = match &index {
-        Some(index) => value.clone().select(0, index.clone()),
-        None => value.clone(),
-    };
-    let g = gradient.mul_scalar(rates.clip);
-    let first = state.first.mul_scalar(rates.beta1) + g.clone().mul_scalar(1.0 - rates.beta1);
-    let second = state.second.mul_scalar(rates.beta2) + g.square().mul_scalar(1.0 - rates.beta2);
-    let size = rates.learning_rate / rates.correction1;
-    let root = second.clone().sqrt().div_scalar(rates.correction2_sqrt).add_scalar(rates.epsilon);
-    let change =
-        (first.clone() / root).mul_scalar(-size) - old.mul_scalar(rates.learning_rate * rates.weight_decay);
-    let new = match index {
-        Some(index) => value.select_assign(0, index, change, IndexingUpdateOp::Add),
-        None => value + change,
-    };
-    Ok((new, Moments { first, second }))
 }

@@ -26,10 +26,14 @@ impl Random {
         }
     }
 
+    /// A number between 0 and 1, neither included.
+    pub fn unit(&mut self) -> f64 {
+        (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0
+    }
+
     /// A standard normal number (Box–Muller).
     pub fn normal(&mut self) -> f32 {
-        let mut unit = || (self.0.next_u32() as f64 + 0.5) / 4_294_967_296.0;
-        let (u, v) = (unit(), unit());
+        let (u, v) = (self.unit(), self.unit());
         ((-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
     }
 

@@ -2,101 +2,140 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use maec_checkpoint::{Dtype, MemoryWeights, Weights, convert};
-use maec_model::kernels::cross_entropy;
-use maec_model::{Batch, Decoder, ModelConfig};
+use maec_model::{Activations, Batch, Decoder};
 
+use crate::accumulate::{GradientSum, MicroBatch, over_ranks};
 use crate::config::TrainConfig;
-use crate::corpus::Mixture;
+use crate::corpus::Sequences;
+use crate::diverged::{first_gradient, first_tensor};
 use crate::error::TrainError;
+use crate::lora::LoraConfig;
+use crate::memory::StateMemory;
 use crate::neurons::KeyNeurons;
-use crate::optimizer::{AdamW, Moments};
-use crate::snapshot::{Progress, Snapshot};
+use crate::optimizer::{AdamW, Gradients};
+use crate::parallel::Exchange;
+use crate::update::host_values;
+
+/// Why there is always a model.
+const MODEL_LEFT: &str = "only a lost device takes the model away, and ends the run";
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
     /// Its number, from 1.
     pub step: u32,
-    /// Mean negative log-likelihood of the batch before the step.
+    /// Mean negative log-likelihood of the whole batch before the step.
     pub loss: f32,
-    /// Tokens predicted in the batch.
+    /// Tokens predicted in the batch, on all ranks.
     pub tokens: usize,
     /// L2 norm of the (masked) gradient before clipping.
     pub gradient_norm: f64,
+    /// The rate that the step was done with.
+    pub learning_rate: f64,
 }
 
 /// A model in training.
 pub struct Trainer {
-    model: Option<Decoder>,
-    optimizer: AdamW,
-    config: TrainConfig,
-    mixture: Mixture,
-    step: u32,
-    tokens: u64,
+    pub(crate) model: Option<Decoder>,
+    pub(crate) optimizer: AdamW,
+    pub(crate) config: TrainConfig,
+    pub(crate) sequences: Box<dyn Sequences>,
+    pub(crate) lora: Option<LoraConfig>,
+    /// Trained elements of every tensor that has any.
+    trained: BTreeMap<String, usize>,
+    exchange: Option<Box<dyn Exchange>>,
+    pub(crate) step: u32,
+    pub(crate) tokens: u64,
 }
 
 impl Trainer {
     /// Starts from a model; with `neurons`, only those are trained and have optimizer state.
+    ///
+    /// Matrices in bf16 stay so: their trained elements get f32 masters.
     ///
     /// # Errors
     /// When the settings make no sense or the mask belongs to another model.
     pub fn new(
         model: Decoder,
         config: TrainConfig,
-        mixture: Mixture,
+        sequences: impl Sequences + 'static,
         neurons: Option<KeyNeurons>,
     ) -> Result<Self, TrainError> {
-        config.check()?;
-        if let Some(neurons) = &neurons {
-            let mut sizes = BTreeMap::new();
-            model.for_each_parameter(&mut |name, shape, _| {
-                sizes.insert(name.to_owned(), shape.iter().product());
-            });
-            neurons.check(&sizes)?;
-        }
-        let optimizer = AdamW::new(&config, neurons);
-        Ok(Self { model: Some(model.trainable()), optimizer, config, mixture, step: 0, tokens: 0 })
+        Self::start(model, config, Box::new(sequences), neurons, None)
     }
 
-    /// Goes on from a snapshot of a run with the same settings, model and data: the same bits follow as if it had
-    /// never stopped (same binary, CPU and thread count).
+    /// Starts from a model with fresh low-rank factors, and trains these alone.
     ///
     /// # Errors
-    /// When the settings differ (they are named) or the snapshot is of another model.
-    pub fn resume(
-        snapshot: Snapshot,
-        model: ModelConfig,
+    /// When the settings make no sense or no layer of the model is meant.
+    pub fn with_lora(
+        model: Decoder,
         config: TrainConfig,
-        mixture: Mixture,
-        device: &Device,
+        sequences: impl Sequences + 'static,
+        lora: LoraConfig,
     ) -> Result<Self, TrainError> {
-        if let Some(difference) = snapshot.progress.config.difference(&config) {
-            return Err(TrainError::OtherSettings { difference });
+        let model = lora.attach(model, config.seed)?;
+        Self::start(model, config, Box::new(sequences), None, Some(lora))
+    }
+
+    pub(crate) fn start(
+        model: Decoder,
+        config: TrainConfig,
+        sequences: Box<dyn Sequences>,
+        neurons: Option<KeyNeurons>,
+        lora: Option<LoraConfig>,
+    ) -> Result<Self, TrainError> {
+        config.check()?;
+        let mut sizes = BTreeMap::new();
+        model.for_each_parameter(&mut |name, shape, _| {
+            sizes.insert(name.to_owned(), shape.iter().product::<usize>());
+        });
+        if let Some(neurons) = &neurons {
+            neurons.check(&sizes)?;
+            sizes.iter_mut().for_each(|(name, size)| *size = neurons.of(name).len());
         }
-        let Snapshot { progress, mut weights, moments, neurons } = snapshot;
-        let model = Decoder::build(model, device, |name, shape| match weights.remove(name) {
-            Some((found, values)) if found == shape => Ok(values),
-            _ => Err(TrainError::Mismatch {
-                tensor: name.to_owned(),
-                problem: "missing or misshapen in the checkpoint; it was made with another model".into(),
-            }),
-        })?;
-        let mut trainer = Self::new(model, config, mixture, neurons)?;
-        let tensor = |values: Vec<f32>| {
-            let count = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [count]), device)
-        };
-        let moments = moments
-            .into_iter()
-            .map(|(name, (first, second))| (name, Moments { first: tensor(first), second: tensor(second) }))
-            .collect();
-        trainer.optimizer.restore(moments, progress.step);
-        trainer.mixture.restore(progress.mixture);
-        trainer.step = progress.step;
-        trainer.tokens = progress.tokens;
-        Ok(trainer)
+        if lora.is_some() {
+            sizes.retain(|name, _| crate::lora::is_factor(name));
+        }
+        sizes.retain(|_, size| *size > 0);
+        // What is not trained asks for no gradient, and none is computed.
+        let model = model.trainable_where(&mut |name| sizes.contains_key(name));
+        let optimizer = AdamW::new(&config, neurons);
+        Ok(Self {
+            model: Some(model),
+            optimizer,
+            config,
+            sequences,
+            lora,
+            trained: sizes,
+            exchange: None,
+            step: 0,
+            tokens: 0,
+        })
+    }
+
+    /// Shares every step's batch with the other ranks of an exchange: each takes its part of the sequences, and the
+    /// gradients of what is trained are summed over all. Every rank must be made alike: model, settings, data, mask.
+    pub fn share(mut self, exchange: impl Exchange + 'static) -> Self {
+        self.exchange = Some(Box::new(exchange));
+        self
+    }
+
+    /// The exchange, if the run is one rank of several.
+    pub fn exchange(&self) -> Option<&dyn Exchange> {
+        self.exchange.as_deref()
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The adapter's settings, if factors alone are trained.
+    pub fn lora(&self) -> Option<&LoraConfig> {
+        self.lora.as_ref()
     }
 
     /// Steps done.
@@ -109,7 +148,7 @@ impl Trainer {
         self.step >= self.config.steps
     }
 
-    /// Tokens trained on so far.
+    /// Tokens trained on so far, on all ranks.
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
@@ -119,61 +158,181 @@ impl Trainer {
         &self.optimizer
     }
 
-    /// One optimizer step on the next sequences of the mixture.
-    ///
-    /// # Errors
-    /// When the loss or its gradient is not finite (the model is left as it was) or the device is lost.
-    pub fn step(&mut self) -> Result<StepReport, TrainError> {
-        let mut batch = Batch::default();
-        let mut targets = Vec::new();
-        for _ in 0..self.config.sequences_per_step {
-            let sequence = self.mixture.next_sequence();
-            batch.push(&sequence[..sequence.len() - 1], sequence.len() - 1);
-            targets.extend_from_slice(&sequence[1..]);
-        }
-        self.step_on(&batch, &targets)
+    /// What weights and optimizer state take.
+    pub fn memory(&self) -> StateMemory {
+        StateMemory::of(self.current(), &self.trained, self.optimizer.neurons())
     }
 
-    /// One optimizer step on a given batch: `targets[i]` is what should follow row `i`.
+    /// One optimizer step on the next sequences.
+    ///
+    /// # Errors
+    /// When the loss or its gradient is not finite, a rank is lost, or data can't be read, all of which leave model and data
+    /// as they were before the step; or when the device is lost.
+    pub fn step(&mut self) -> Result<StepReport, TrainError> {
+        self.step_seeing(&mut |_| {})
+    }
+
+    /// As [`step`](Self::step); `see` is shown the step's gradients of what is trained, before clipping.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_seeing(&mut self, see: &mut dyn FnMut(&Gradients)) -> Result<StepReport, TrainError> {
+        let before = self.sequences.position();
+        let done = self.draw().and_then(|sequences| {
+            let predicted = sequences.iter().map(|sequence| sequence.len() as u64 - 1).sum();
+            let micros = self.share_of(&sequences);
+            self.step_over(micros, predicted, see)
+        });
+        if done.is_err() {
+            self.sequences.seek(&before)?;
+        }
+        done
+    }
+
+    /// One optimizer step on a given batch, in one part and on this rank alone: `targets[i]` is what should follow row `i`.
     ///
     /// # Errors
     /// As [`Trainer::step`].
     pub fn step_on(&mut self, batch: &Batch, targets: &[u32]) -> Result<StepReport, TrainError> {
-        let model = self.model.take().expect("the model is put back after every step");
-        let loss = cross_entropy(model.forward(batch), targets);
-        let value = loss.clone().without_autodiff().into_data().try_to_vec::<f32>();
-        let value = value.map_err(|e| TrainError::Device(format!("{e:?}")))?[0];
-        if !value.is_finite() {
-            self.model = Some(model);
-            return Err(TrainError::Diverged { step: self.step + 1, loss: value });
+        let micro = MicroBatch { batch: batch.clone(), targets: targets.to_vec() };
+        let predicted = micro.predicted();
+        let exchange = self.exchange.take();
+        let done = self.step_over(vec![micro], predicted, &mut |_| {});
+        self.exchange = exchange;
+        done
+    }
+
+    /// The sequences of the next step, the same on every rank.
+    fn draw(&mut self) -> Result<Vec<Vec<u32>>, TrainError> {
+        let mut sequences = Vec::new();
+        let mut predicted = 0;
+        let enough = |count: usize, predicted: u64| match self.config.tokens_per_step {
+            Some(tokens) => predicted >= tokens,
+            None => count as u64 >= u64::from(self.config.sequences_per_step),
+        };
+        while !enough(sequences.len(), predicted) {
+            let sequence = self.sequences.next_sequence()?;
+            predicted += sequence.len() as u64 - 1;
+            sequences.push(sequence);
         }
-        let mut gradients = loss.backward();
-        drop(loss);
-        let taken = model.take_gradients(&mut gradients);
-        drop(gradients);
-        let gradients = self.optimizer.gather(taken)?;
+        Ok(sequences)
+    }
+
+    /// This rank's sequences, one of every so many as there are ranks, in micro-batches.
+    fn share_of(&self, sequences: &[Vec<u32>]) -> Vec<MicroBatch> {
+        let (rank, ranks) =
+            self.exchange.as_ref().map_or((0, 1), |exchange| (exchange.rank(), exchange.ranks()));
+        let own: Vec<&[u32]> = sequences.iter().skip(rank).step_by(ranks).map(Vec::as_slice).collect();
+        let size = self.config.micro_sequences.map_or(own.len(), |count| count as usize).max(1);
+        own.chunks(size).map(MicroBatch::of).collect()
+    }
+
+    /// One step over micro-batches: the loss is the mean over all `predicted` tokens of the whole step, so that each part
+    /// weighs as many of them as it has.
+    fn step_over(
+        &mut self,
+        micros: Vec<MicroBatch>,
+        predicted: u64,
+        see: &mut dyn FnMut(&Gradients),
+    ) -> Result<StepReport, TrainError> {
+        // Of the fields, so that the exchange can be borrowed beside it.
+        let model = self.model.as_ref().expect(MODEL_LEFT);
+        let device = model.device().without_autodiff();
+        let activations = match self.config.activation_checkpointing {
+            true => Activations::Recomputed,
+            false => Activations::Kept,
+        };
+        if let Some(exchange) = &mut self.exchange {
+            let own = micros.iter().map(MicroBatch::predicted).sum();
+            let (step, trained) = (u64::from(self.step), self.trained.values().sum::<usize>() as u64);
+            agree(exchange.as_mut(), [own, step, trained], predicted)?;
+        }
+        let mut sum = GradientSum::default();
+        let mut loss = 0.0;
+        for micro in &micros {
+            let weight = micro.predicted() as f64 / predicted as f64;
+            let take = &mut |name: &str, gradient| sum.add(&self.optimizer, name, gradient);
+            let part = model.gradients(&micro.batch, &micro.targets, weight as f32, activations, take)?;
+            loss += weight * f64::from(part);
+            if !part.is_finite() {
+                break;
+            }
+        }
+        let (mut loss, mut gradients) = (loss as f32, sum.finish()?);
+        if let Some(exchange) = &mut self.exchange {
+            // A loss that is not finite is sent all the same: every rank then stops at the same step.
+            (loss, gradients) = over_ranks(exchange.as_mut(), loss, gradients, &self.trained, &device)?;
+        }
+        let step = self.step + 1;
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { step, loss, tensor: first_tensor(model, &micros)? });
+        }
+        let gradients = Gradients::new(gradients)?;
         let gradient_norm = gradients.norm();
         if !gradient_norm.is_finite() {
-            self.model = Some(model);
-            return Err(TrainError::Diverged { step: self.step + 1, loss: value });
+            return Err(TrainError::Diverged { step, loss, tensor: first_gradient(&gradients)? });
         }
+        see(&gradients);
+        let model = self.model.take().expect(MODEL_LEFT);
         self.model = Some(self.optimizer.step(model, gradients)?);
-        self.step += 1;
-        self.tokens += targets.len() as u64;
-        Ok(StepReport { step: self.step, loss: value, tokens: targets.len(), gradient_norm })
+        self.step = step;
+        self.tokens += predicted;
+        let learning_rate = self.config.learning_rate_at(step);
+        Ok(StepReport { step, loss, tokens: predicted as usize, gradient_norm, learning_rate })
     }
 
-    /// The model as it is now, without gradients.
+    fn current(&self) -> &Decoder {
+        self.model.as_ref().expect(MODEL_LEFT)
+    }
+
+    /// The model as it is now, without gradients; low-rank factors stand beside their layers.
     pub fn model(&self) -> Decoder {
-        self.model.clone().expect("the model is put back after every step").untracked()
+        self.current().clone().untracked()
     }
 
-    /// The weights as they are now, rounded to a dtype.
+    /// All values by name, masters where there are some; low-rank factors are there under their own names.
+    ///
+    /// # Errors
+    /// When a value is not finite, as after a step at far too high a rate, or the device is lost.
+    pub(crate) fn values(&self) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>, TrainError> {
+        let mut values = pollster::block_on(self.model().values())?;
+        for (name, state) in self.optimizer.moments() {
+            let (Some(master), Some((_, values))) = (&state.master, values.get_mut(name)) else { continue };
+            let master = host_values(master.clone())?;
+            match self.optimizer.neurons() {
+                None => *values = master,
+                Some(neurons) => {
+                    for (&position, master) in neurons.of(name).iter().zip(master) {
+                        values[position as usize] = master;
+                    }
+                }
+            }
+        }
+        let broken = values.iter().find(|(_, (_, values))| values.iter().any(|value| !value.is_finite()));
+        match broken {
+            Some((tensor, _)) => Err(TrainError::NotFinite { step: self.step, tensor: tensor.clone() }),
+            None => Ok(values),
+        }
+    }
+
+    /// The weights as they are now, rounded to a dtype: trained elements from their masters where there are some, and
+    /// with low-rank factors added to the layers that they stand beside.
     ///
     /// # Errors
     /// When one is not finite, as after a step at far too high a rate, or the device is lost.
     pub fn weights(&self, name: &str, dtype: Dtype) -> Result<MemoryWeights, TrainError> {
-        let weights = pollster::block_on(self.model().to_weights(name, dtype))?;
+        let weights = if self.lora.is_some() {
+            pollster::block_on(self.model().merged().to_weights(name, dtype))?
+        } else {
+            let mut tensors = Vec::new();
+            for (tensor, (shape, values)) in self.values()? {
+                let wide: Vec<f64> = values.into_iter().map(f64::from).collect();
+                let mut bytes = Vec::new();
+                convert::narrow(dtype, &wide, &mut bytes)?;
+                tensors.push((maec_checkpoint::TensorInfo { name: tensor, dtype, shape }, bytes));
+            }
+            MemoryWeights::new(name, tensors)?
+        };
         for info in weights.tensors() {
             if convert::first_non_finite(info.dtype, &weights.read_bytes(&info.name)?).is_some() {
                 return Err(TrainError::NotFinite { step: self.step, tensor: info.name.clone() });
@@ -182,31 +341,29 @@ impl Trainer {
         Ok(weights)
     }
 
-    /// Everything needed to go on later.
-    ///
-    /// # Errors
-    /// When a weight is not finite or the device is lost.
-    pub fn snapshot(&self) -> Result<Snapshot, TrainError> {
-        let host = |tensor: &Tensor<1>| {
-            tensor.clone().into_data().try_to_vec::<f32>().map_err(|e| TrainError::Device(format!("{e:?}")))
-        };
-        let mut moments = BTreeMap::new();
-        for (name, state) in self.optimizer.moments() {
-            moments.insert(name.clone(), (host(&state.first)?, host(&state.second)?));
-        }
-        let weights = pollster::block_on(self.model().values())?;
-        let broken = weights.iter().find(|(_, (_, values))| values.iter().any(|value| !value.is_finite()));
-        if let Some((tensor, _)) = broken {
-            return Err(TrainError::NotFinite { step: self.step, tensor: tensor.clone() });
-        }
-        let neurons = self.optimizer.neurons().cloned();
-        let progress = Progress {
-            config: self.config.clone(),
-            step: self.step,
-            tokens: self.tokens,
-            mixture: self.mixture.state().clone(),
-            masked: neurons.is_some(),
-        };
-        Ok(Snapshot { progress, weights, moments, neurons })
+    /// Where the model is.
+    pub fn device(&self) -> Device {
+        self.current().device()
     }
+}
+
+/// Makes sure that all ranks are at the same step of the same run, and have shared out its tokens.
+fn agree(
+    exchange: &mut dyn Exchange,
+    [own, step, trained]: [u64; 3],
+    predicted: u64,
+) -> Result<(), TrainError> {
+    let ranks = exchange.ranks() as u64;
+    let [tokens, steps, all_trained] = exchange.sum_counts([own, step, trained])?;
+    let disagree = |what| Err(TrainError::RanksDisagree { step: step as u32 + 1, what });
+    if steps != step * ranks {
+        return disagree("the step");
+    }
+    if all_trained != trained * ranks {
+        return disagree("what is trained");
+    }
+    if tokens != predicted {
+        return disagree("the batch");
+    }
+    Ok(())
 }

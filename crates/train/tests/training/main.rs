@@ -1,0 +1,11 @@
+//! Training small models: everything that one program can test.
+
+mod accumulation;
+mod bf16;
+mod checkpointing;
+mod common;
+mod lora;
+mod memory;
+mod parallel;
+mod run;
+mod step_time;
