@@ -41,7 +41,11 @@ impl Truth {
 
     /// The merged model's hash, 64 hex digits.
     pub fn hash(&self, recipe: &Recipe) -> Result<String> {
-        self.with_inputs(recipe, |inputs| maec_merge::merged_hash(inputs, recipe))
+        let go_on = &mut |_: maec_merge::Progress<'_>| ControlFlow::Continue(());
+        let merged = self.with_inputs(recipe, |inputs| {
+            maec_merge::merge_to_memory(inputs, recipe, &Options::default(), go_on)
+        })?;
+        Ok(merged.1.output_hash)
     }
 
     /// The merged model.

@@ -1,11 +1,8 @@
 //! MAEC on one thread: the reference for the engine's jobs, and what the page's exports and hashes come from.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use maec_checkpoint::{
-    ByteSink, Dtype, Error, MemoryWeights, ModelHasher, TensorInfo, convert, write_safetensors,
-};
+use maec_checkpoint::{Dtype, MemoryWeights, ModelHasher, TensorInfo, convert};
 use maec_recipe::Recipe;
 
 use crate::{
@@ -26,74 +23,54 @@ pub struct Options {
     pub allow_nonfinite: bool,
     /// Report every input's model hash too; it is taken while Eq. 4 reads them, at SHA-256's speed.
     pub hash_inputs: bool,
-    /// Metadata of the output's header. `{"format":"pt"}` is always added.
-    pub metadata: BTreeMap<String, String>,
 }
 
-/// Merges into one safetensors file: reads every model for Eq. 4, selects, writes the header, then streams Eq. 5.
+/// Merges into memory: reads every model for Eq. 4, selects, then computes Eq. 5.
 ///
-/// The output is the base's tensors sorted by name, in the recipe's `out_dtype` or the base's. The sink is not
-/// finished: on an error the caller drops it. Fails with the first problem that [`check`] finds, with a NaN or
-/// infinity named by model, tensor and index, with [`MergeError::Overflow`], or with [`MergeError::Cancelled`].
-pub fn execute(
-    inputs: &Inputs<'_>,
-    recipe: &Recipe,
-    sink: &mut dyn ByteSink,
-    options: &Options,
-    progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-) -> Result<Report, MergeError> {
-    let outputs = output_tensors(inputs, recipe);
-    run(inputs, recipe, options, progress, &mut |merge| {
-        // The writer knows only errors of checkpoints; any other is kept aside while the writer gives up.
-        let mut stopped = None;
-        let written = write_safetensors(sink, &outputs, &options.metadata, &mut |info, write| {
-            merge(&info.name, &mut |bytes, _| Ok(write(bytes)?)).map_err(|error| match error {
-                MergeError::Checkpoint(error) => error,
-                error => {
-                    let reason = error.to_string();
-                    stopped = Some(error);
-                    Error::Unwritable { tensor: info.name.clone(), reason }
-                }
-            })
-        });
-        match stopped {
-            Some(error) => Err(error),
-            None => Ok(written?),
-        }
-    })
-}
-
-/// Merges into memory. Otherwise as [`execute`].
+/// The output is the base's tensors sorted by name, in the recipe's `out_dtype` or the base's. Fails with the first problem that
+/// [`check`] finds, with a NaN or infinity named by model, tensor and index, with [`MergeError::Overflow`], or with
+/// [`MergeError::Cancelled`].
 pub fn merge_to_memory(
     inputs: &Inputs<'_>,
     recipe: &Recipe,
     options: &Options,
     progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
 ) -> Result<(MemoryWeights, Report), MergeError> {
+    if let Err(problems) = check(inputs, recipe)
+        && let Some(first) = problems.into_iter().next()
+    {
+        return Err(first);
+    }
+    let models = inputs.models(recipe);
+    let mut hashers: Vec<ModelHasher> = models.iter().map(|_| ModelHasher::new()).collect();
+    let hashing = options.hash_inputs.then_some(hashers.as_mut_slice());
+    let stats = statistics(inputs, recipe, options.allow_nonfinite, hashing, progress)?;
+    let selection = select_tensors(&stats, recipe);
+
+    let mut merger = Merger::new(inputs, recipe, options.allow_nonfinite);
+    let mut meter = Meter::new(Stage::Merge, inputs.base.tensors(), progress);
+    let mut hasher = ModelHasher::new();
     let outputs = output_tensors(inputs, recipe);
     let mut tensors: Vec<(TensorInfo, Vec<u8>)> = Vec::with_capacity(outputs.len());
-    let report = run(inputs, recipe, options, progress, &mut |merge| {
-        for info in &outputs {
-            let mut bytes = Vec::with_capacity(info.bytes());
-            merge(&info.name, &mut |tile, _| {
-                bytes.extend_from_slice(tile);
-                Ok(())
-            })?;
-            tensors.push((info.clone(), bytes));
-        }
-        Ok(())
-    })?;
-    Ok((MemoryWeights::new("merged", tensors)?, report))
-}
+    for info in outputs {
+        let base = inputs.base.info(&info.name)?;
+        hasher.begin(&info);
+        let place = stats.partition_point(|tensor| tensor.name < info.name);
+        let mut bytes = Vec::with_capacity(info.bytes());
+        merger.merge(base, selection.selected[place], &mut |tile, elements| {
+            hasher.update(tile);
+            bytes.extend_from_slice(tile);
+            meter.advance(&info.name, elements)
+        })?;
+        tensors.push((info, bytes));
+    }
 
-/// The model hash of a merge, 64 hex digits, without keeping its output.
-pub fn merged_hash(inputs: &Inputs<'_>, recipe: &Recipe) -> Result<String, MergeError> {
-    let outputs = output_tensors(inputs, recipe);
-    let go_on = &mut |_: Progress<'_>| ControlFlow::Continue(());
-    let report = run(inputs, recipe, &Options::default(), go_on, &mut |merge| {
-        outputs.iter().try_for_each(|info| merge(&info.name, &mut |_, _| Ok(())))
-    })?;
-    Ok(report.output_hash)
+    let inputs = models.into_iter().zip(hashers).map(|((part, model), hasher)| {
+        let hash = options.hash_inputs.then(|| hasher.finish());
+        InputReport { part, model: model.name().to_owned(), hash }
+    });
+    let report = Report::new(recipe, inputs.collect(), stats, &selection, hasher.finish());
+    Ok((MemoryWeights::new("merged", tensors)?, report))
 }
 
 /// One merged tensor's stored bytes, in the recipe's `out_dtype` or the base's: Eq. 5 with τ ∈ 𝒯 if `selected`.
@@ -117,49 +94,6 @@ pub fn merge_tensor(
 
 /// Takes a tile's stored bytes, and how many elements they are.
 type Put<'p> = dyn FnMut(&[u8], usize) -> Result<(), MergeError> + 'p;
-
-/// Merges the tensor of a name, tile by tile.
-type MergeOne<'m> = dyn FnMut(&str, &mut Put<'_>) -> Result<(), MergeError> + 'm;
-
-/// Everything but where the bytes go: `write` must call the function it is given once for each output, by name.
-fn run(
-    inputs: &Inputs<'_>,
-    recipe: &Recipe,
-    options: &Options,
-    progress: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>,
-    write: &mut dyn FnMut(&mut MergeOne<'_>) -> Result<(), MergeError>,
-) -> Result<Report, MergeError> {
-    if let Err(problems) = check(inputs, recipe)
-        && let Some(first) = problems.into_iter().next()
-    {
-        return Err(first);
-    }
-    let models = inputs.models(recipe);
-    let mut hashers: Vec<ModelHasher> = models.iter().map(|_| ModelHasher::new()).collect();
-    let hashing = options.hash_inputs.then_some(hashers.as_mut_slice());
-    let stats = statistics(inputs, recipe, options.allow_nonfinite, hashing, progress)?;
-    let selection = select_tensors(&stats, recipe);
-
-    let mut merger = Merger::new(inputs, recipe, options.allow_nonfinite);
-    let mut meter = Meter::new(Stage::Merge, inputs.base.tensors(), progress);
-    let mut hasher = ModelHasher::new();
-    write(&mut |name, put| {
-        let base = inputs.base.info(name)?;
-        hasher.begin(&TensorInfo { dtype: output_dtype(recipe, base), ..base.clone() });
-        let place = stats.partition_point(|tensor| tensor.name.as_str() < name);
-        merger.merge(base, selection.selected[place], &mut |bytes, elements| {
-            hasher.update(bytes);
-            put(bytes, elements)?;
-            meter.advance(name, elements)
-        })
-    })?;
-
-    let inputs = models.into_iter().zip(hashers).map(|((part, model), hasher)| {
-        let hash = options.hash_inputs.then(|| hasher.finish());
-        InputReport { part, model: model.name().to_owned(), hash }
-    });
-    Ok(Report::new(recipe, inputs.collect(), stats, &selection, hasher.finish()))
-}
 
 /// Eq. 5, tile by tile.
 struct Merger<'a> {

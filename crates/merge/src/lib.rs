@@ -41,7 +41,7 @@ mod tiles;
 pub mod vocabulary;
 
 pub use error::MergeError;
-pub use execute::{Options, execute, merge_tensor, merge_to_memory, merged_hash};
+pub use execute::{Options, merge_tensor, merge_to_memory};
 pub use inputs::Inputs;
 pub use maec_job::MaecJob;
 pub use plan::{Plan, PlannedTensor, check};

@@ -5,9 +5,9 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{Models, go_on, model, recipe, values};
-use maec_checkpoint::{Dtype, Error, MemorySink, MemoryWeights, TensorInfo, Weights};
+use maec_checkpoint::{Dtype, Error, MemoryWeights, TensorInfo, Weights};
 use maec_merge::{
-    Inputs, MergeError, Options, Progress, Stage, check, execute, merge_tensor, merge_to_memory, tensor_stats,
+    Inputs, MergeError, Options, Progress, Stage, check, merge_tensor, merge_to_memory, tensor_stats,
 };
 use maec_recipe::{MergeMethod, OutDtype, Parameters, Recipe, RecipeError};
 
@@ -37,11 +37,8 @@ fn problem(inputs: &Inputs<'_>, recipe: &Recipe) -> MergeError {
     let mut problems = check(inputs, recipe).expect_err("a problem");
     assert_eq!(problems.len(), 1, "{problems:?}");
     let problem = problems.remove(0);
-    let sink = MemorySink::new();
-    let error =
-        execute(inputs, recipe, &mut sink.clone(), &Options::default(), &mut go_on).expect_err("refused");
+    let error = merge_to_memory(inputs, recipe, &Options::default(), &mut go_on).expect_err("refused");
     assert_eq!(error.to_string(), problem.to_string());
-    assert!(sink.take().is_empty(), "nothing is written");
     problem
 }
 
@@ -217,9 +214,7 @@ fn a_value_too_large_for_its_dtype() {
     let models = models();
     let big = Parameters { gamma: 1000.0, alpha: 1000.0, k2: 1.0, ..Parameters::default() };
     let recipe = Recipe { out_dtype: Some(OutDtype::Float16), ..recipe(big, &[0.5]) };
-    let sink = MemorySink::new();
-    let error = execute(&models.inputs(), &recipe, &mut sink.clone(), &Options::default(), &mut go_on)
-        .expect_err("too large");
+    let error = models.merge(&recipe).expect_err("too large");
     assert!(matches!(error, MergeError::Overflow { index: 0, dtype: Dtype::F16, .. }));
     assert_says(&error, &[X, "F16"]);
 }
@@ -253,8 +248,7 @@ fn progress_counts_both_stages_and_can_cancel() {
             calls += 1;
             if calls == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let mut sink = MemorySink::new();
-        let result = execute(&models.inputs(), &plain(), &mut sink, &Options::default(), &mut cancel);
+        let result = merge_to_memory(&models.inputs(), &plain(), &Options::default(), &mut cancel);
         assert!(matches!(result, Err(MergeError::Cancelled)), "at {stop}");
     }
 }
