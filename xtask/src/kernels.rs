@@ -2,9 +2,8 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
-use crate::peers::run;
 use crate::{paths, setup};
 
 /// Bytes a second of the kernels on wgpu, or on an NVIDIA GPU through CUDA, beside a copy on the same device.
@@ -19,5 +18,7 @@ pub fn bench(cuda: bool) -> Result<()> {
     }
     let features = format!("kernels,cubecl/std,{runtime}");
     let words = ["bench", "-p", "maec-merge", "--features", &features, "--bench", "kernels"];
-    run(Command::new(env!("CARGO")).args(words).current_dir(paths::root()))
+    let status = Command::new(env!("CARGO")).args(words).current_dir(paths::root()).status();
+    ensure!(status.context("starting cargo")?.success(), "the benchmark failed: see above");
+    Ok(())
 }
