@@ -24,9 +24,16 @@ const INTERRUPTED: u8 = 130;
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// Everything that stands in a merge's way.
+/// Everything that stands in a merge's way, found out from headers; a line each.
 #[derive(Debug)]
-pub struct Problems(pub Vec<maec_merge::config::Problem>);
+pub struct Problems(pub Vec<String>);
+
+impl Problems {
+    /// Problems of any kind.
+    pub fn new<P: ToString>(problems: impl IntoIterator<Item = P>) -> Self {
+        Self(problems.into_iter().map(|problem| problem.to_string()).collect())
+    }
+}
 
 impl std::error::Error for Problems {}
 

@@ -22,7 +22,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
 }
 
 /// Fails where an output is one of the inputs, stands in one, or has one in it: writing it would lose the input.
-pub fn spares<'a>(out: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+pub fn spares(out: &Path, inputs: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     let Some(place) = real(out) else { return Ok(()) };
     for input in inputs {
         let Ok(found) = input.canonicalize() else { continue };

@@ -63,7 +63,7 @@ fn a_missing_file_is_named() {
 fn a_wrong_shape_is_named() {
     let folder = models();
     tensors(&folder.path().join("es.safetensors"), &[("a", &[3, 2], &[0.0; 6]), ("b", &[2], &[0.0; 2])]);
-    let message = merge(folder.path(), RECIPE, 1);
+    let message = merge(folder.path(), RECIPE, 2);
     assert!(message.contains("es.safetensors") && message.contains("`a` has shape [3, 2]"), "{message}");
     let message = refused(
         folder.path(),
@@ -72,7 +72,11 @@ fn a_wrong_shape_is_named() {
     );
     assert!(message.contains("`a` has shape [3, 2]"), "{message}");
     tensors(&folder.path().join("es.safetensors"), &[("a", &[2, 3], &[0.0; 6])]);
-    assert!(merge(folder.path(), RECIPE, 1).contains("no tensor `b`"));
+    assert!(merge(folder.path(), RECIPE, 2).contains("no tensor `b`"));
+    // The plan says the same with the same code.
+    let output = maec(folder.path()).args(["plan", "recipe.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("no tensor `b`"));
 }
 
 #[test]

@@ -161,6 +161,31 @@ fn a_killed_merge_is_resumed_to_the_same_bytes() {
 }
 
 #[test]
+fn a_merge_killed_before_its_folder_had_its_name_is_finished_by_the_next() {
+    let dir = goldens();
+    let at = |name: &str| dir.path().join(name);
+    for line in ["merge ties.yaml --out out --resume", "merge ties.yaml --out out"] {
+        let report = json(dir.path(), "merge ties.yaml --out out");
+        // The last steps of a merge are to remove the mark of what is unfinished and to rename the folder.
+        fs::rename(at("out"), at("out.maec.tmp")).unwrap();
+        assert_eq!(json(dir.path(), line)["output_hash"], report["output_hash"]);
+        assert!(at("out/model.safetensors").is_file() && !at("out.maec.tmp").exists());
+    }
+    // Another merge that fails after it leaves the finished one under its name.
+    fs::rename(at("out"), at("out.maec.tmp")).unwrap();
+    let line = "merge broken.yaml --out out";
+    let text = fs::read_to_string(at("ties.yaml")).unwrap();
+    fs::write(at("broken.yaml"), text).unwrap();
+    let mut weights = fs::read(at("inputs/a/model.safetensors")).unwrap();
+    let end = weights.len();
+    weights[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(at("inputs/a/model.safetensors"), weights).unwrap();
+    let output = maec(dir.path()).args(line.split(' ')).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(at("out/model.safetensors").is_file() && !at("out.maec.tmp").exists());
+}
+
+#[test]
 fn adapters_merge_with_each_other_without_their_base() {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/peft");
     let dir = TempDir::new().unwrap();

@@ -191,6 +191,69 @@ fn a_model_of_the_hub_runs_and_is_fetched_once() {
     assert!(written.contains(&format!("org/tiny@{commit}")) && !written.contains("@main"), "{written}");
 }
 
+/// A model of 4 MB in two files with an index, without a tokenizer.
+fn sharded(folder: &Path, name: &str, shift: f32) -> Vec<(&'static str, Vec<u8>)> {
+    const FILES: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    const TENSORS: [&str; 2] = ["model.embed_tokens.weight", "model.layers.0.mlp.up_proj.weight"];
+    let folder = folder.join(name);
+    fs::create_dir(&folder).unwrap();
+    let mut map = serde_json::Map::new();
+    for (file, tensor) in FILES.into_iter().zip(TENSORS) {
+        let values: Vec<f32> = (0..1024 * 512).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - shift).collect();
+        common::tensors(&folder.join(file), &[(tensor, &[1024, 512], &values)]);
+        map.insert(tensor.into(), file.into());
+    }
+    let index = serde_json::json!({ "metadata": {}, "weight_map": map });
+    fs::write(folder.join("model.safetensors.index.json"), index.to_string()).unwrap();
+    fs::write(folder.join("config.json"), r#"{"model_type": "llama", "num_hidden_layers": 1}"#).unwrap();
+    let files = ["config.json", "model.safetensors.index.json", FILES[0], FILES[1]];
+    files.map(|file| (file, fs::read(folder.join(file)).unwrap())).to_vec()
+}
+
+#[test]
+fn a_plan_of_remote_models_reads_headers_and_a_merge_fetches_what_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let hub = FakeHub::start().unwrap();
+    for (name, shift) in [("base", 1.0), ("a", 0.5)] {
+        hub.repository(&format!("org/{name}"), &sharded(folder, name, shift));
+    }
+    let recipe = |of: &str| {
+        format!(
+            "merge_method: ties\nbase_model: {of}base\n\
+             models: [{{model: {of}a, parameters: {{weight: 1, density: 0.5}}}}]\n"
+        )
+    };
+    fs::write(folder.join("local.yaml"), recipe("")).unwrap();
+    fs::write(folder.join("hub.yaml"), recipe("org/")).unwrap();
+    fs::write(folder.join("bad.yaml"), recipe("org/").replace("density", "densty")).unwrap();
+    fs::write(
+        folder.join("maec.yaml"),
+        "version: 1\nmerge_method: task_vector\nbase_model: org/base\nability: {model: org/a}\n\
+         reference: {model: org/a}\nlanguages: []\n",
+    )
+    .unwrap();
+    let at = |line: &str| at_hub(folder, &hub, None).args(line.split(' ')).output().unwrap();
+    // Four files of weights of 2 MB, of which a block each has the header.
+    let (weights, most) = (4 * 2_097_152, 4 * maec_hub::BLOCK_BYTES + 20_000);
+    for (line, code) in [("plan maec.yaml", 0), ("plan hub.yaml", 0), ("plan bad.yaml", 2)] {
+        let output = at(line);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{line}: {said}");
+        assert!(hub.bytes_served() < most, "{line}: {} bytes of {weights} came", hub.bytes_served());
+    }
+    let message = said(&at("merge bad.yaml --out merged"), 2, "merge bad.yaml");
+    assert!(message.contains("densty") && hub.bytes_served() < most, "{message}");
+    let hash = |output: std::process::Output| -> String {
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        report["output_hash"].as_str().unwrap().to_owned()
+    };
+    let merged = hash(at("merge hub.yaml --out merged --json"));
+    assert_eq!(merged, hash(at("merge local.yaml --out here --json")));
+    assert!((weights..weights + 40_000).contains(&hub.bytes_served()), "{}", hub.bytes_served());
+}
+
 #[test]
 fn a_hub_that_refuses_is_said_in_one_line() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,11 +3,12 @@
 mod common;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use common::*;
-use maec_checkpoint::FileSet;
+use maec_checkpoint::{FileSet, ModelFolder, Weights};
 use maec_hub::fake::{FakeHub, Fault};
-use maec_hub::native::{NativeHub, Settings};
+use maec_hub::native::{NativeHub, ReadFiles, Settings};
 use maec_hub::{BLOCK_BYTES, Error, MemoryStore, Phase, RemoteFiles, Store, model_files};
 
 #[test]
@@ -94,20 +95,51 @@ fn the_companion_gets_a_folder_that_opens() {
     let (_folder, store) = disk();
     let FakeHubWithModel(fake, commit) = FakeHubWithModel::start();
     let settings = Settings { endpoint: fake.endpoint(), token: None, store };
-    let hub = NativeHub::with_settings(settings).expect("settings");
-    let model = hub.fetch_blocking(&remote(MODEL), on).expect("a model");
-    assert_eq!(model.remote.to_string(), format!("{MODEL}@{commit}"));
-    let folder = maec_checkpoint::ModelFolder::open(&model.path).expect("a model folder");
+    let hub = Arc::new(NativeHub::with_settings(settings).expect("settings"));
+    let model = ReadFiles::open(&hub, &remote(MODEL)).expect("a model");
+    model.fetch(&model.needed(), on).expect("all of it");
+    assert_eq!(model.remote().to_string(), format!("{MODEL}@{commit}"));
+    let folder = maec_checkpoint::ModelFolder::open(&model.path()).expect("a model folder");
     assert_eq!(folder.config(), r#"{"model_type":"llama"}"#);
-    let mut names: Vec<_> = std::fs::read_dir(&model.path)
+    let mut names: Vec<_> = std::fs::read_dir(model.path())
         .expect("it")
         .map(|e| e.expect("it").file_name().into_string().expect("text"))
         .collect();
     names.sort();
     assert_eq!(names, [".config.json.blocks", ".model.safetensors.blocks", "config.json", WEIGHTS]);
     let file = fake.file("/delta.safetensors", weights("x", 2, 3));
-    let delta = hub.fetch_blocking(&remote(&file), on).expect("a file");
-    assert_eq!(std::fs::read(&delta.path).expect("a file"), weights("x", 2, 3));
+    let delta = ReadFiles::open(&hub, &remote(&file)).expect("a file");
+    delta.fetch(&delta.needed(), on).expect("all of it");
+    assert_eq!(std::fs::read(delta.path()).expect("a file"), weights("x", 2, 3));
+}
+
+#[test]
+fn what_is_read_of_a_set_is_fetched_and_no_more() {
+    let (_folder, store) = disk();
+    let FakeHubWithModel(fake, _) = FakeHubWithModel::start();
+    let settings = Settings { endpoint: fake.endpoint(), token: None, store };
+    let hub = Arc::new(NativeHub::with_settings(settings).expect("settings"));
+    let model = ReadFiles::open(&hub, &remote(MODEL)).expect("a model");
+    let folder = ModelFolder::from_files(&model).expect("a model folder");
+    assert!(fake.bytes_served() < 2 * BLOCK_BYTES, "{} for headers", fake.bytes_served());
+    let part = |folder: &ModelFolder| {
+        let mut bytes = vec![0; 200];
+        folder.read_stored("model.embed_tokens.weight", 1_000_000..1_000_100, &mut bytes).map(|()| bytes)
+    };
+    let before = fake.bytes_served();
+    assert_eq!(part(&folder).expect("a part"), noise(ROWS * 2048, 1)[2_000_000..2_000_200]);
+    assert!((1..=2 * BLOCK_BYTES).contains(&(fake.bytes_served() - before)));
+    // What was opened is brought whole, and the same readers go on with it.
+    model.fetch(&model.opened(), on).expect("all of it");
+    let whole = fake.bytes_served();
+    assert_eq!(folder.read_bytes("model.embed_tokens.weight").expect("all"), noise(ROWS * 2048, 1));
+    assert_eq!(fake.bytes_served(), whole);
+    // A refusal in the middle of a reading is one line that names the file.
+    fake.repository("org/closed", common::model());
+    fake.fault(WEIGHTS, Fault::Status(403), 1);
+    let closed = ReadFiles::open(&hub, &remote("org/closed")).expect("a listing");
+    let error = ModelFolder::from_files(&closed).expect_err("no access").to_string();
+    assert!(error.contains(WEIGHTS) && error.contains("refuses") && !error.contains('\n'), "{error}");
 }
 
 #[test]

@@ -4,10 +4,11 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use common::*;
 use maec_hub::fake::{FakeHub, Fault};
-use maec_hub::native::{NativeHub, Settings, Token, UreqTransport};
+use maec_hub::native::{NativeHub, ReadFiles, Settings, Token, UreqTransport};
 use maec_hub::{Address, Error, Remote};
 
 #[test]
@@ -92,12 +93,13 @@ fn no_failure_shows_it() {
     let settings =
         Settings { endpoint: fake.endpoint(), token: Some(Token::new(TOKEN).expect("a token")), store };
     assert!(!format!("{settings:?}").contains(TOKEN));
-    let hub = NativeHub::with_settings(settings).expect("settings");
+    let hub = Arc::new(NativeHub::with_settings(settings).expect("settings"));
     for fault in
         [Fault::Status(401), Fault::Status(403), Fault::Status(404), Fault::Status(400), Fault::WrongByte]
     {
         fake.fault(WEIGHTS, fault.clone(), 1);
-        let error = hub.fetch_blocking(&remote(MODEL), on).expect_err("a fault");
+        let model = ReadFiles::open(&hub, &remote(MODEL)).expect("a listing");
+        let error = model.fetch(&model.needed(), on).expect_err("a fault");
         check_message(&error, WEIGHTS);
     }
     let named =

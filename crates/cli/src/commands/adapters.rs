@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use maec_checkpoint::DirFiles;
 use maec_checkpoint::lora::Adapter;
 use maec_merge::lora::{Combine, CombineReport, combine};
 
@@ -69,8 +68,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut models = Models::in_folder(Path::new("."));
     let mut adapters = Vec::with_capacity(needed);
     for name in &args.adapters {
-        let folder = models.folder(name)?;
-        adapters.push(Adapter::open(&DirFiles::open(&folder)?).with_context(|| name.clone())?);
+        adapters.push(models.adapter(name).with_context(|| name.clone())?);
     }
     output::spares(&args.out, models.opened())?;
     let weights = args.weights.iter().copied().chain(std::iter::repeat(1.0));

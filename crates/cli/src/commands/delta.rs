@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut models = Models::in_folder(Path::new("."));
     let base = models.open(&args.base.display().to_string())?.weights;
     let trained = models.open(&args.trained.display().to_string())?.weights;
-    output::spares(&args.out, models.opened().chain(args.neurons.iter().map(PathBuf::as_path)))?;
+    output::spares(&args.out, models.opened().into_iter().chain(args.neurons.clone()))?;
     let mut sink = FileSink::create(&args.out)?;
     let spinner = progress::spinner("comparing the models");
     check_finite(base.as_ref())?;

@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<()> {
     let found = dialects(&config, &opened.loaded, count, &pool, &mut |at| merged::advance(&bar, at));
     bar.finish_and_clear();
     let report = found.map_err(|error| match error {
-        DialectError::Problems(problems) => Problems(problems).into(),
+        DialectError::Problems(problems) => Problems::new(problems).into(),
         DialectError::Merge(error) => anyhow::Error::from(error),
     })?;
     if args.json { output::print_json(&report) } else { output::print(said(&report)) }

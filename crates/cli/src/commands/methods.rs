@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use maec_merge::methods::{ANY, About, Base, Dialect, Kind, METHODS, Method, Parameter, named};
+use maec_merge::methods::{ANY, About, Base, Kind, METHODS, Method, Parameter, named};
 use serde::Serialize;
 
 use crate::failure::usage;
@@ -110,7 +110,7 @@ fn entry(method: &dyn Method) -> Entry {
         base: base(about.base),
         models: models(about),
         parameters: about.parameters.iter().map(setting).collect(),
-        dialects: method.dialects().iter().map(|(dialect, does)| (dialect_name(*dialect), *does)).collect(),
+        dialects: method.dialects().iter().map(|(dialect, does)| (dialect.name(), *does)).collect(),
     }
 }
 
@@ -131,7 +131,7 @@ fn text(method: &dyn Method) -> String {
         put(&mut out, format_args!("\n{drawn}"));
     }
     for (dialect, does) in method.dialects() {
-        put(&mut out, format_args!("\n  dialect {}: {does}", dialect_name(*dialect)));
+        put(&mut out, format_args!("\n  dialect {}: {does}", dialect.name()));
     }
     out
 }
@@ -155,7 +155,7 @@ fn section(method: &dyn Method) -> String {
         out.push('\n');
     }
     for (dialect, does) in method.dialects() {
-        put(&mut out, format_args!("- `dialect: {}` {does}.\n", dialect_name(*dialect)));
+        put(&mut out, format_args!("- `dialect: {}` {does}.\n", dialect.name()));
     }
     out
 }
@@ -205,14 +205,6 @@ fn default(parameter: &Parameter) -> String {
 fn meaning(parameter: &Parameter) -> String {
     let each = if parameter.per_model { "; each model has its own" } else { "" };
     format!("{}{each}", parameter.meaning)
-}
-
-fn dialect_name(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Mergekit => "mergekit",
-        Dialect::Paper => "paper",
-        Dialect::Peft => "peft",
-    }
 }
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -132,7 +132,7 @@ pub fn run(args: &Args) -> Result<()> {
         let weights = models.open_onto(&base, &file).with_context(|| format!("delta `{id}`"))?.weights;
         deltas.push(Delta { id, role, language, weights });
     }
-    output::spares(&args.out, models.opened().chain([args.recipe.as_path()]))?;
+    output::spares(&args.out, models.opened().into_iter().chain([args.recipe.clone()]))?;
     let (problems, _) = input::problems(&args.problems)?;
     let problems =
         first_of_each(problems, |problem: &Problem| &problem.language, args.limit.map(NonZeroUsize::get));

@@ -53,7 +53,7 @@ struct Answer<P: Serialize> {
 
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
-    let mut models = Models::in_folder(args.models.as_deref().unwrap_or(beside(&args.recipe)));
+    let mut models = Models::to_plan(args.models.as_deref().unwrap_or(beside(&args.recipe)));
     if !looks_like_mergekit(&input::text(&args.recipe)?) {
         return of_recipe(args, &mut models);
     }

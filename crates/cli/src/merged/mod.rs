@@ -305,15 +305,9 @@ pub struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
 type Stamp = (u64, Option<std::time::SystemTime>);
 
 impl Stamps {
-    /// Takes them of these files, and of the files in these folders.
-    pub fn take<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Self {
-        let mut stamps = Vec::new();
-        for path in paths {
-            let inside = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-            let files = inside.chain(path.is_file().then(|| path.to_owned()));
-            stamps.extend(files.map(|file| (file.clone(), stamp(&file))));
-        }
-        Self(stamps)
+    /// Takes them of these files.
+    pub fn take(files: Vec<PathBuf>) -> Self {
+        Self(files.into_iter().map(|file| (file.clone(), stamp(&file))).collect())
     }
 
     /// Fails where a file has changed since.
@@ -342,12 +336,12 @@ mod tests {
         let dir = tempfile::TempDir::new().unwrap();
         let file = dir.path().join("model.safetensors");
         fs::write(&file, "before").unwrap();
-        let stamps = Stamps::take([dir.path()]);
+        let stamps = Stamps::take(vec![file.clone()]);
         stamps.check().unwrap();
         fs::write(&file, "afterwards").unwrap();
         let message = stamps.check().unwrap_err().to_string();
         assert!(message.contains("model.safetensors` changed while it was read"), "{message}");
-        let stamps = Stamps::take([file.as_path()]);
+        let stamps = Stamps::take(vec![file.clone()]);
         fs::remove_file(&file).unwrap();
         assert!(stamps.check().is_err());
     }

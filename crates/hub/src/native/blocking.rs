@@ -1,14 +1,12 @@
-//! The companion's door: a name in, an open model out, the thread waiting meanwhile.
+//! The hub over the network, the thread waiting meanwhile.
 
 use std::env;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use pollster::block_on;
 
 use super::{FileStore, StoredFile, SystemClock, Token, UreqTransport};
-use crate::{Address, DEFAULT_ENDPOINT, Error, Fetched, Hub, Progress, Remote, RemoteFiles, model_files};
+use crate::{Address, DEFAULT_ENDPOINT, Error, Hub, Remote, RemoteFiles};
 
 /// The hub over the network, with a cache in files.
 pub type NativeHub = Hub<UreqTransport, FileStore, SystemClock>;
@@ -41,19 +39,6 @@ impl Settings {
     }
 }
 
-/// A model that was fetched.
-#[derive(Debug)]
-pub struct Model {
-    /// The name that finds the same bytes again; recipes keep it.
-    pub remote: Remote,
-    /// Its files.
-    pub files: Arc<RemoteFiles<StoredFile>>,
-    /// The folder in which they are complete; for a [`Remote::File`], the file.
-    pub path: PathBuf,
-    /// What moved.
-    pub fetched: Fetched,
-}
-
 impl NativeHub {
     /// The hub of some settings.
     pub fn with_settings(settings: Settings) -> Result<Self, Error> {
@@ -79,25 +64,5 @@ impl NativeHub {
         read: impl FnMut() -> Result<R, maec_checkpoint::Error>,
     ) -> Result<R, Error> {
         block_on(self.look(files, read))
-    }
-
-    /// Fetches [what a model needs](model_files), waiting.
-    pub fn fetch_blocking(
-        &self,
-        remote: &Remote,
-        progress: impl FnMut(&Progress<'_>) -> ControlFlow<()>,
-    ) -> Result<Model, Error> {
-        let files = self.open_blocking(remote)?;
-        let paths = match remote {
-            Remote::File(_) => files.paths().into_iter().map(Into::into).collect(),
-            _ => model_files(&*files),
-        };
-        let fetched = block_on(self.fetch(&files, &paths, progress))?;
-        let folder = self.store.path(&files.folder);
-        let path = match (remote, paths.first()) {
-            (Remote::File(_), Some(file)) => folder.join(file),
-            _ => folder,
-        };
-        Ok(Model { remote: files.remote().clone(), files, path, fetched })
     }
 }

@@ -3,11 +3,13 @@
 mod blocking;
 mod clock;
 mod file_store;
+mod reading;
 mod token;
 mod ureq;
 
-pub use blocking::{Model, NativeHub, Settings};
+pub use blocking::{NativeHub, Settings};
 pub use clock::SystemClock;
 pub use file_store::{FileStore, StoredFile};
+pub use reading::ReadFiles;
 pub use token::Token;
 pub use ureq::{UreqBody, UreqTransport};

@@ -12,7 +12,6 @@ use maec_checkpoint::{ByteSink, FileSink};
 use maec_merge::inspect::{Grid, Inspection, Metric, Named, inspect};
 use maec_recipe::mergekit::ModelName;
 
-use super::merge::config;
 use crate::failure::usage;
 use crate::models::{Model, Models};
 use crate::{merged, output, progress};
@@ -101,7 +100,10 @@ pub fn run(args: &Args) -> Result<()> {
 fn open(models: &mut Models, base: Option<&Model>, name: &str) -> Result<Model> {
     let with_adapter = name.contains('+') && !Path::new(name).exists();
     let opened = match (with_adapter, base) {
-        (true, _) => config::open(models, &ModelName::parse(name).map_err(|error| usage(error.to_string()))?),
+        (true, _) => {
+            let name = ModelName::parse(name).map_err(|error| usage(error.to_string()))?;
+            models.open_named(&name).map(|(model, _)| model)
+        }
         (false, Some(base)) => models.open_onto(base, name),
         (false, None) => models.open(name),
     };

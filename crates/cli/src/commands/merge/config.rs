@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use maec_checkpoint::lora::Adapter;
-use maec_checkpoint::{DirFiles, Weights, fingerprint, model_hash};
-use maec_merge::config::{ConfigJob, ConfigPlan, Joined, Loaded, join_vocabularies};
+use maec_checkpoint::{fingerprint, model_hash};
+use maec_merge::config::{ConfigJob, ConfigPlan, Joined, Loaded, chat_template, join_vocabularies};
 use maec_merge::engine::Pool;
 use maec_merge::vocabulary::Union;
 use maec_recipe::mergekit::{Config, ModelName};
@@ -16,7 +15,7 @@ use serde::Serialize;
 use super::Args;
 use crate::failure::{Problems, usage};
 use crate::merged::{Input, Stamps, Target, card, provenance};
-use crate::models::{Model, Models};
+use crate::models::Models;
 use crate::output::ReportFile;
 use crate::{input, output, progress, size, table};
 
@@ -46,12 +45,14 @@ pub fn run(args: &Args) -> Result<()> {
     let opened = Opened::open(&mut models, &config)?;
     args.check_outputs(&models)?;
     let report_file = args.report.as_deref().map(ReportFile::begin).transpose()?;
-    let stamps = Stamps::take(models.opened());
-    let mut job = ConfigJob::new(&config, &opened.loaded).map_err(Problems)?;
+    let mut job = ConfigJob::new(&config, &opened.loaded).map_err(Problems::new)?;
     let pool = Pool::new(args.write.budget.threads(|threads| job.memory_bytes(threads))?)?;
+    models.fetch()?;
+    let stamps = Stamps::take(models.files());
     job.allow_nonfinite = args.allow_nonfinite;
     let inputs = opened.inputs(&models, args.hash_inputs)?;
-    let pinned = pinned(&config, &models);
+    let mut pinned = config.clone();
+    pinned.rename(&mut |name| pin(name, &models));
     let metadata = provenance(pinned.to_yaml(), serde_json::to_string(&inputs)?);
     // Inputs are known by their fingerprints, and by their files' sizes and times.
     let known = format!("{metadata:?} {} {stamps:?}", args.allow_nonfinite);
@@ -95,25 +96,21 @@ pub fn read(path: &Path) -> Result<Config> {
     config.map_err(|error| usage(format!("{}: {error}", path.display())))
 }
 
-/// The configuration with the commits that were fetched in place of revisions.
-fn pinned(config: &Config, models: &Models) -> Config {
-    let mut config = config.clone();
-    config.rename(&mut |name| {
-        let pin = |model: &mut String, revision: &mut Option<String>| {
-            let known = revision.as_ref().map_or(model.clone(), |revision| format!("{model}@{revision}"));
-            let pinned = models.pinned(&known);
-            if pinned != known
-                && let Some((model_of, commit)) = pinned.rsplit_once('@')
-            {
-                (*model, *revision) = (model_of.to_owned(), Some(commit.to_owned()));
-            }
-        };
-        pin(&mut name.model, &mut name.revision);
-        if let Some(lora) = &mut name.lora {
-            pin(&mut lora.model, &mut lora.revision);
+/// Puts the commits that were fetched in place of a name's revisions.
+fn pin(name: &mut ModelName, models: &Models) {
+    let pin = |model: &mut String, revision: &mut Option<String>| {
+        let known = revision.as_ref().map_or(model.clone(), |revision| format!("{model}@{revision}"));
+        let pinned = models.pinned(&known);
+        if pinned != known
+            && let Some((model_of, commit)) = pinned.rsplit_once('@')
+        {
+            (*model, *revision) = (model_of.to_owned(), Some(commit.to_owned()));
         }
-    });
-    config
+    };
+    pin(&mut name.model, &mut name.revision);
+    if let Some(lora) = &mut name.lora {
+        pin(&mut lora.model, &mut lora.revision);
+    }
 }
 
 /// The models of a configuration, with adapters put in and vocabularies joined.
@@ -130,28 +127,24 @@ impl Opened {
     /// Opens them, headers alone.
     pub fn open(models: &mut Models, config: &Config) -> Result<Self> {
         // What is wrong with the file itself is said before anything is fetched.
-        maec_merge::config::method(config).map_err(|problem| Problems(vec![*problem]))?;
+        maec_merge::config::method(config).map_err(|problem| Problems::new([problem]))?;
         let mut loaded = Vec::new();
         let mut all_texts = Vec::new();
         let mut texts = BTreeMap::new();
         let first = config.base_model.as_ref().or(config.models().first().copied()).cloned();
         for name in config.models() {
-            let model = open(models, name).with_context(|| name.to_string())?;
+            let (model, stored) = models.open_named(name).with_context(|| name.to_string())?;
             // The output's files are the base's, or the first model's that has any.
             if Some(name) == first.as_ref() || texts.is_empty() {
                 texts = model.texts.clone();
             }
             all_texts.push(model.texts.clone());
-            loaded.push(Loaded {
-                name: name.clone(),
-                stored: stored_of(models, name, &model)?,
-                weights: model.weights,
-            });
+            loaded.push(Loaded { name: name.clone(), weights: model.weights, stored });
         }
         let tokenizers: Vec<Option<String>> =
             all_texts.iter().map(|texts| texts.get("tokenizer.json").cloned()).collect();
         let Joined { models: loaded, union } =
-            join_vocabularies(config, loaded, &tokenizers).map_err(|problem| Problems(vec![*problem]))?;
+            join_vocabularies(config, loaded, &tokenizers).map_err(|problem| Problems::new([problem]))?;
         if let Some(union) = &union {
             // The files that go with a tokenizer are those of the model whose tokenizer it was.
             for name in TOKENIZER_TEXTS {
@@ -161,8 +154,9 @@ impl Opened {
                 }
             }
         }
-        if let Some(template) = &config.chat_template {
-            texts.insert("chat_template.jinja".into(), template_text(template)?);
+        let template = chat_template(config, &all_texts).map_err(|problem| Problems::new([problem]))?;
+        if let Some(template) = template {
+            texts.insert("chat_template.jinja".into(), template);
         }
         let union = union.and_then(|union| Some((union.clone(), tokenizers[union.foundation].clone()?)));
         Ok(Self { loaded, texts, union })
@@ -171,12 +165,13 @@ impl Opened {
     /// What they are known by.
     fn inputs(&self, models: &Models, hash: bool) -> Result<Vec<Input>> {
         let one = |loaded: &Loaded| {
-            let name = models.pinned(&loaded.name.to_string());
+            let mut name = loaded.name.clone();
+            pin(&mut name, models);
             let (fingerprint, hash) = (
                 fingerprint(loaded.weights.as_ref())?,
                 hash.then(|| model_hash(loaded.weights.as_ref())).transpose()?,
             );
-            Ok(Input { model: name, fingerprint, hash })
+            Ok(Input { model: name.to_string(), fingerprint, hash })
         };
         use rayon::prelude::*;
         self.loaded.par_iter().map(one).collect()
@@ -193,40 +188,6 @@ const TOKENIZER_TEXTS: [&str; 7] = [
     "merges.txt",
     "chat_template.jinja",
 ];
-
-/// The text of a chat template; names of templates, which mergekit looks up in its own list, are refused.
-fn template_text(template: &str) -> Result<String> {
-    if template.contains("{%") || template.contains("{{") {
-        return Ok(template.to_owned());
-    }
-    Err(usage(format!(
-        "chat_template: `{}` is a template's name; give the template's text, or leave the key out to keep the base's",
-        maec_recipe::shown(template)
-    )))
-}
-
-/// A model as it is stored, without the adapter.
-fn stored_of(models: &mut Models, name: &ModelName, model: &Model) -> Result<Arc<dyn Weights>> {
-    if name.lora.is_none() {
-        return Ok(model.weights.clone());
-    }
-    Ok(open(models, &ModelName { lora: None, ..name.clone() })?.weights)
-}
-
-/// One model, its adapter put in.
-pub fn open(models: &mut Models, name: &ModelName) -> Result<Model> {
-    let with = |model: &str, revision: &Option<String>| match revision {
-        Some(revision) => format!("{model}@{revision}"),
-        None => model.to_owned(),
-    };
-    let mut model = models.open(&with(&name.model, &name.revision))?;
-    if let Some(lora) = &name.lora {
-        let folder = models.folder(&with(&lora.model, &lora.revision))?;
-        let adapter = Adapter::open(&DirFiles::open(&folder)?)?;
-        model.weights = Arc::new(adapter.onto_f32(model.weights)?);
-    }
-    Ok(model)
-}
 
 fn said(report: &ConfigReport, out: &Path, opened: &Opened) -> String {
     let plan = &report.plan;

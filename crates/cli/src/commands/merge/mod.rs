@@ -75,15 +75,15 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
-    /// Where the recipe's names lead.
+    /// Where the recipe's names lead; weights are fetched once the plan is clean.
     fn models(&self) -> Models {
-        Models::in_folder(self.models.as_deref().unwrap_or(beside(&self.recipe)))
+        Models::to_plan(self.models.as_deref().unwrap_or(beside(&self.recipe)))
     }
 
     /// Fails where an output is one of the inputs.
     fn check_outputs(&self, models: &Models) -> Result<()> {
         for out in [Some(&self.out), self.report.as_ref()].into_iter().flatten() {
-            output::spares(out, models.opened().chain([self.recipe.as_path()]))?;
+            output::spares(out, models.opened().into_iter().chain([self.recipe.clone()]))?;
         }
         Ok(())
     }

@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use maec_checkpoint::{Weights, fingerprint};
 use maec_merge::engine::Pool;
-use maec_merge::{Inputs, MaecJob, Report};
+use maec_merge::{Inputs, MaecJob, Report, check};
 use maec_recipe::{MergeMethod, Recipe};
 
 use super::Args;
+use crate::failure::Problems;
 use crate::merged::{Stamps, Target, card, provenance};
 use crate::models::{Model, Models};
 use crate::output::ReportFile;
@@ -21,8 +22,10 @@ pub fn run(args: &Args) -> Result<()> {
     let opened = Opened::open(&mut models, &recipe)?;
     args.check_outputs(&models)?;
     let report_file = args.report.as_deref().map(ReportFile::begin).transpose()?;
-    let stamps = Stamps::take(models.opened());
     let inputs = opened.inputs();
+    check(&inputs, &recipe).map_err(Problems::new)?;
+    models.fetch()?;
+    let stamps = Stamps::take(models.files());
     let mut job = MaecJob::new(&inputs, &recipe, args.allow_nonfinite)?;
     let pool = Pool::new(args.write.budget.threads(|threads| threads as u64 * MaecJob::MEMORY_PER_THREAD)?)?;
     let mut pinned = recipe.clone();
