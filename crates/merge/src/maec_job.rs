@@ -15,7 +15,7 @@ use crate::stats::{Sums, TensorStats, select_tensors};
 use crate::tiles::{Tiles, ranges_from};
 use crate::{Inputs, MergeError, Report};
 
-/// Tensors whose sums are taken at once, for every thread.
+/// Tensors whose sums are taken at once, for every thread of several.
 const TENSORS_PER_THREAD: usize = 4;
 
 /// A merge by a recipe.
@@ -104,7 +104,9 @@ impl Job for MaecJob<'_> {
     fn prepare(&mut self, pool: &Pool, most_tiles: usize) -> Result<Option<Learned>, MergeError> {
         let infos = self.inputs.base.tensors();
         let survey = &mut self.survey;
-        while survey.begun.len() < TENSORS_PER_THREAD * pool.threads()
+        // One thread reads one tensor after the other, which is how they lie in files.
+        let at_once = if pool.threads() == 1 { 1 } else { TENSORS_PER_THREAD * pool.threads() };
+        while survey.begun.len() < at_once
             && let Some(place) = survey.waiting.pop()
         {
             survey.begun.push(Begun { place, at: 0, sums: Sums::default() });
@@ -117,7 +119,7 @@ impl Job for MaecJob<'_> {
             }
             return Ok(None);
         };
-        let each = (most_tiles / TENSORS_PER_THREAD).max(1);
+        let each = (most_tiles / at_once.div_ceil(pool.threads())).max(1);
         let begun = pool.map(std::mem::take(&mut survey.begun), |scratch, mut begun: Begun| {
             let info = &infos[begun.place];
             let buffers = std::mem::take(&mut scratch.maec);

@@ -9,6 +9,7 @@ use maec_checkpoint::{ByteSource, Error, FileSet, SourceFiles};
 use send_wrapper::SendWrapper;
 use web_sys::{Blob, FileReaderSync};
 
+use crate::ahead::{ReadAhead, Window};
 use crate::js;
 
 /// Bytes that JavaScript holds at once while more are copied.
@@ -93,10 +94,10 @@ impl DroppedFiles {
         };
         let below = if folder.is_empty() { 0 } else { folder.len() + 1 };
         let mut sources: BTreeMap<String, Arc<dyn ByteSource>> = BTreeMap::new();
-        for (path, blob) in &files {
-            sources
-                .entry(path[below..].to_owned())
-                .or_insert_with(|| Arc::new(BlobSource::new(path, blob.clone())));
+        let window = Window::default();
+        for (number, (path, blob)) in files.iter().enumerate() {
+            let open = || ReadAhead::new(BlobSource::new(path, blob.clone()), number, window.clone());
+            sources.entry(path[below..].to_owned()).or_insert_with(|| Arc::new(open()));
         }
         Self(SourceFiles::new(name, sources))
     }

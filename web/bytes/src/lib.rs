@@ -4,6 +4,7 @@
 //! person dropped, never the whole; an `OpfsStore` keeps the hub's blocks. On other targets the crate is empty.
 #![cfg(target_arch = "wasm32")]
 
+mod ahead;
 mod blob;
 mod clock;
 mod error;

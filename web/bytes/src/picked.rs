@@ -36,6 +36,10 @@ impl PickedFolder {
                 return Ok(SourceFiles::new(name, files));
             }
             let Ok(handle) = field("value")?.dyn_into::<FileSystemFileHandle>() else { continue };
+            // What Chromium writes beside a file that is not finished.
+            if handle.name().ends_with(".crswap") {
+                continue;
+            }
             let file = JsFuture::from(handle.get_file()).await.map_err(unread)?;
             let file: File = file.dyn_into().map_err(unread)?;
             files.insert(handle.name(), Arc::new(BlobSource::new(handle.name(), file.into())));

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use js_sys::{Array, Uint8Array};
 use maec_bytes::{
-    BlobSource, DroppedFiles, FetchTransport, OpfsSink, OpfsSource, OpfsStore, TabClock, TabStore, opfs_file,
-    persist, storage_estimate,
+    AsyncSink, BlobSource, DroppedFiles, FetchTransport, OpfsSink, OpfsSource, OpfsStore, PickedFolder,
+    TabClock, TabStore, opfs_file, opfs_remove, persist, storage_estimate,
 };
-use maec_checkpoint::{ByteSink, ByteSource, Error, FileSet};
+use maec_checkpoint::{ByteSink, ByteSource, Error, FileSet, sha256_hex};
 use maec_hub::{
     Address, BLOCK_BYTES, BlockFile, Body, Clock, Get, Hub, Remote, Retry, Store, StoreError, Transport,
 };
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web_sys::Blob;
+use web_sys::{Blob, FileSystemDirectoryHandle};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
@@ -54,6 +56,87 @@ fn dropped_files_are_a_folder_or_some_files() {
     let mixed = drop(&["m/x", "y"]);
     assert_eq!((mixed.name(), mixed.files().len()), ("2 files", 2));
     assert_eq!(drop(&[]).files().len(), 0);
+}
+
+#[wasm_bindgen_test]
+fn dropped_files_are_read_ahead_to_the_byte() {
+    let all = [noise(5 << 20), noise(3 << 20)];
+    let files = DroppedFiles::new(vec![("m/a".into(), blob(&all[0])), ("m/b".into(), blob(&all[1]))]);
+    let sources = ["a", "b"].map(|name| files.open(name).expect("a file"));
+    let check = |file: usize, at: usize, len: usize| {
+        let mut buf = vec![0; len];
+        sources[file].read_at(at as u64, &mut buf).expect("a slice");
+        assert!(buf == all[file][at..at + len], "{file} {at} {len}");
+    };
+    // From front to back, back again, from one file to the other, over the window's end, and to the last byte.
+    for file in [0, 1, 0] {
+        for at in (0..all[file].len()).step_by(300_000) {
+            check(file, at, 300_000.min(all[file].len() - at));
+        }
+    }
+    for (file, at, len) in [(0, 0, 7), (0, 7, 9), (1, 16, 9), (0, 16, 9), (0, 25, 2 << 20), (0, 3 << 20, 0)] {
+        check(file, at, len);
+    }
+    for at in [all[1].len() as u64, u64::MAX] {
+        assert!(matches!(sources[1].read_at(at, &mut [0; 2]), Err(Error::Truncated { .. })));
+    }
+}
+
+/// A folder of the private file system as if a person had picked it.
+async fn picked(path: &str) -> PickedFolder {
+    let storage = js_sys::global().unchecked_into::<web_sys::WorkerGlobalScope>().navigator().storage();
+    let mut folder: FileSystemDirectoryHandle =
+        JsFuture::from(storage.get_directory()).await.expect("a root").unchecked_into();
+    let options = web_sys::FileSystemGetDirectoryOptions::new();
+    options.set_create(true);
+    for part in path.split('/') {
+        let next = folder.get_directory_handle_with_options(part, &options);
+        folder = JsFuture::from(next).await.expect("a folder").unchecked_into();
+    }
+    PickedFolder::new(folder)
+}
+
+/// A folder's files by name, with their bytes' SHA-256.
+async fn contents(folder: &PickedFolder) -> Vec<(String, String)> {
+    let files = folder.files().await.expect("its files");
+    let read = |(name, len): (String, u64)| {
+        let mut bytes = vec![0; len as usize];
+        files.open(&name).expect("a file").read_at(0, &mut bytes).expect("its bytes");
+        (name, sha256_hex(&bytes))
+    };
+    files.files().into_iter().map(read).collect()
+}
+
+#[wasm_bindgen_test]
+async fn a_picked_folder_takes_whole_files_only() {
+    opfs_remove("test/picked").await.expect("a clean folder");
+    let folder = picked("test/picked").await;
+    let bytes = noise(5 << 20);
+    let write = async |name: &str, bytes: &[u8]| {
+        let mut sink = folder.create(name).await.expect("a sink");
+        for chunk in bytes.chunks(700_001) {
+            sink.write_all(chunk).await.expect("a write");
+        }
+        sink
+    };
+    let holds = async |bytes: &[u8]| {
+        assert_eq!(contents(&folder).await, [("model.safetensors".to_owned(), sha256_hex(bytes))]);
+    };
+    // Nothing is visible yet but the name.
+    let sink = write("model.safetensors", &bytes).await;
+    holds(b"").await;
+    AsyncSink::finish(sink).await.expect("finished");
+    holds(&bytes).await;
+    // What is given up leaves the old file, and of a new one an empty name that can be removed at once.
+    write("model.safetensors", b"other").await.discard().await;
+    write("new.json", b"{}").await.discard().await;
+    folder.remove("new.json").await.expect("removed");
+    folder.remove("new.json").await.expect("removed already");
+    holds(&bytes).await;
+    AsyncSink::finish(write("model.safetensors", b"other").await).await.expect("finished");
+    holds(b"other").await;
+    drop(folder);
+    opfs_remove("test/picked").await.expect("removed");
 }
 
 #[wasm_bindgen_test]
