@@ -89,7 +89,9 @@ pub fn heat(map: &HeatMap) -> String {
             escape(&spoken),
         );
         reachable = "-1";
-        html.push_str(&element("td", &attributes, &shown));
+        // As wide as the map: there is room for the words.
+        let is_wide = id.0 >= map.layers.len();
+        html.push_str(&element("td", &attributes, if is_wide { &spoken } else { &shown }));
     };
     for (row, layer) in map.layers.iter().enumerate() {
         html.push_str(&format!("<tr><th scope=row>{layer}</th>"));
@@ -100,9 +102,7 @@ pub fn heat(map: &HeatMap) -> String {
         html.push_str("</tr>");
     }
     for (index, (tensor, found)) in map.outside.iter().enumerate() {
-        html.push_str("<tr class=outside>");
-        let title = format!("scope=row title=\"{}\"", escape(tensor));
-        html.push_str(&element("th", &title, &words(tensor)));
+        html.push_str("<tr class=outside><th></th>");
         cell(&mut html, (map.layers.len() + index, 0), tensor, Some(*found), order.len().max(1));
         html.push_str("</tr>");
     }

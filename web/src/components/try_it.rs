@@ -135,7 +135,7 @@ fn Answer(side: Side, name: &'static str, language: RwSignal<String>) -> impl In
     });
     let id = if side == Side::Base { "answer-base" } else { "answer-merged" };
     view! {
-        <article class="answer" class:merged=(side == Side::Merged) aria-label=format!("Answer of the {} model", name.to_lowercase())>
+        <article class="answer" class:merged=(side == Side::Merged) aria-label=format!("Answer of the {} model", name.to_ascii_lowercase())>
             <h3>{name}</h3>
             <p
                 class="answer-text" data-testid=id lang=text(move || language.get())

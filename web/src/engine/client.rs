@@ -1,7 +1,6 @@
 //! One engine worker: requests with ids, their progress and their answers.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::channel::oneshot;
@@ -52,7 +51,8 @@ struct Pending {
 
 struct State {
     next: RequestId,
-    pending: BTreeMap<RequestId, Pending>,
+    /// A handful, in the order in which they were asked.
+    pending: Vec<(RequestId, Pending)>,
     loaded: Option<oneshot::Sender<()>>,
     on_loss: Option<OnLoss>,
 }
@@ -76,7 +76,7 @@ impl Engine {
         let (loaded, ready) = oneshot::channel();
         let state = Rc::new(RefCell::new(State {
             next: 1,
-            pending: BTreeMap::new(),
+            pending: Vec::new(),
             loaded: Some(loaded),
             on_loss: Some(on_loss),
         }));
@@ -109,7 +109,7 @@ impl Engine {
             let mut state = self.state.borrow_mut();
             let id = state.next;
             state.next += 1;
-            state.pending.insert(id, Pending { done, on_event });
+            state.pending.push((id, Pending { done, on_event }));
             id
         };
         self.post(&ToEngine { id, body }, with);
@@ -133,12 +133,8 @@ impl Engine {
             self.worker.post_message(&parts).ok()
         });
         if posted.is_none() {
-            let mut state = self.state.borrow_mut();
-            if let Some(pending) = state.pending.remove(&message.id) {
-                let _ = pending
-                    .done
-                    .send(Err(CallError::Failed("The request cannot be sent to the engine.".into())));
-            }
+            let sentence = "The request cannot be sent to the engine.";
+            finish(&self.state, message.id, Err(CallError::Failed(sentence.into())));
         }
     }
 }
@@ -177,7 +173,8 @@ fn receive(shared: &Rc<RefCell<State>>, message: FromEngine, buffers: Vec<ArrayB
         }
         event @ (Reply::Progress { .. } | Reply::Token { .. }) => {
             // The borrow ends before the handler runs, which may ask again.
-            let on_event = shared.borrow().pending.get(&message.id).map(|pending| pending.on_event.clone());
+            let of = |pending: &&(RequestId, Pending)| pending.0 == message.id;
+            let on_event = shared.borrow().pending.iter().find(of).map(|pending| pending.1.on_event.clone());
             if let Some(on_event) = on_event {
                 on_event(event);
             }
@@ -195,7 +192,10 @@ fn receive(shared: &Rc<RefCell<State>>, message: FromEngine, buffers: Vec<ArrayB
 }
 
 fn finish(shared: &Rc<RefCell<State>>, id: RequestId, outcome: Outcome) {
-    let pending = shared.borrow_mut().pending.remove(&id);
+    let pending = {
+        let list = &mut shared.borrow_mut().pending;
+        list.iter().position(|pending| pending.0 == id).map(|place| list.remove(place).1)
+    };
     if let Some(pending) = pending {
         let _ = pending.done.send(outcome);
     }

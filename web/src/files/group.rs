@@ -1,7 +1,5 @@
 //! Which of the files that came together belong together. Pure, so that every case has a test.
 
-use std::collections::BTreeMap;
-
 use crate::order::{order, sorted};
 
 /// Files that are looked at as one thing.
@@ -37,12 +35,12 @@ pub fn group(paths: &[String]) -> Vec<Group> {
         .filter(|root| !roots.iter().any(|other| other != root && is_under(root, other)))
         .collect();
 
-    let mut folders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut folders: Vec<(&str, Vec<usize>)> = outermost.iter().map(|root| (*root, Vec::new())).collect();
     let mut groups = Vec::new();
     for &file in &seen {
         let (folder, name) = split(&paths[file]);
-        match outermost.iter().copied().find(|root| is_under(folder, root)) {
-            Some(root) => folders.entry(root).or_default().push(file),
+        match folders.iter_mut().find(|(root, _)| is_under(folder, root)) {
+            Some((_, files)) => files.push(file),
             None if stands_alone(name) => {
                 groups.push(Group { title: name.into(), files: vec![file], names: vec![name.into()] });
             }

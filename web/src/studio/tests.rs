@@ -1,6 +1,6 @@
 //! What the page's tests share, and the tests of its pure state.
 
-use maec_protocol::{Language, PackSummary, TensorScore};
+use maec_protocol::{Language, ModelCard, PackSummary, TensorScore};
 use maec_recipe::{LanguageModel, ModelRef, Parameters, Recipe, Select};
 
 use super::ranking::no_recipe;

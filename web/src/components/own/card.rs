@@ -53,7 +53,7 @@ fn card(studio: Studio, entry: &Entry, base: Option<Key>) -> AnyView {
     });
     let tag = |text: &'static str| (!text.is_empty()).then(|| view! { <span class="own-tag">{text}</span> });
     view! {
-        <li class="own-card" class:base=is_base data-item=key data-kind=kind.to_lowercase() data-state=state>
+        <li class="own-card" class:base=is_base data-item=key data-kind=kind.to_ascii_lowercase() data-state=state>
             <p class="own-card-head">
                 <strong title=entry.name.clone()>{title(&entry.name)}</strong>" "{tag(kind)}" "{tag(if is_base { "Base" } else { "" })}
                 {tag(if state == "looking" && entry.item.is_some() { "Looking again" } else { "" })}

@@ -119,7 +119,7 @@ fn button(weighed: &Weighed, is_loaded: bool) -> String {
     if !merges {
         words = words.replacen(", ", " and ", 1);
     }
-    words[..1].to_uppercase() + &words[1..]
+    words[..1].to_ascii_uppercase() + &words[1..]
 }
 
 fn summary(weighed: &Weighed) -> AnyView {

@@ -42,7 +42,7 @@ impl Studio {
         self.want_own_engine();
         let key = self.with_own(|own| {
             own.next += 1;
-            own.sources.insert(own.next, source);
+            own.sources.push((own.next, source));
             own.next
         });
         self.own.news.set(format!("Looking at {name}."));
@@ -59,7 +59,7 @@ impl Studio {
     /// Takes something away; its recipe goes with it.
     pub fn remove_entry(self, key: Key) {
         self.with_hands(|hands| {
-            hands.own.sources.remove(&key);
+            hands.own.sources.retain(|source| source.0 != key);
             hands.own.queue.retain(|other| *other != key);
             if let (Some(engine), (own, slot)) = (&hands.engine, &hands.own.look)
                 && let Some(id) = slot.request.filter(|_| *own == key)
@@ -132,7 +132,10 @@ impl Studio {
 
     async fn try_look(self, key: Key) -> Result<Item, CallError> {
         self.engine_ready(|hands| &mut hands.own.look.1).await?;
-        let Some(source) = self.with_own(|own| own.sources.get(&key).cloned()) else {
+        let Some(source) = self.with_own(|own| {
+            let source = own.sources.iter().find(|source| source.0 == key);
+            source.map(|source| source.1.clone())
+        }) else {
             return Err(CallError::Cancelled);
         };
         self.with_own(|own| {

@@ -9,7 +9,7 @@ mod look;
 mod say;
 mod weigh;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use leptos::prelude::*;
 use maec_protocol::{Cost, Item, ItemId, Mismatch, StopReason};
@@ -160,7 +160,7 @@ pub(super) struct OwnHands {
     /// The engine has to run models that people bring.
     pub(super) wanted: bool,
     next: Key,
-    sources: BTreeMap<Key, Source>,
+    sources: Vec<(Key, Source)>,
     queue: VecDeque<Key>,
     /// The queue is being worked off.
     pumping: bool,
