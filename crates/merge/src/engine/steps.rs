@@ -161,7 +161,7 @@ impl<'j> Open<'j> {
 /// The ranges of a tensor's tiles; of one without elements, one without elements.
 fn all_tiles(info: &TensorInfo, tensor: &dyn TensorMerge) -> VecDeque<Range<usize>> {
     match info.elements() {
-        0 => VecDeque::from([0..0]),
+        0 => std::iter::once(0..0).collect(),
         elements => tiles(elements, tensor.granule()).collect(),
     }
 }
