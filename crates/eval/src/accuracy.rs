@@ -1,8 +1,10 @@
-//! An accuracy with its Wilson interval, clustered by operand pair.
+//! An accuracy with its Wilson interval, clustered by operand pair or fact.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use crate::Answered;
 
 /// The 97.5 % quantile of the normal distribution: two-sided 95 %.
 pub(crate) const Z: f64 = 1.959_963_984_540_054;
@@ -38,14 +40,14 @@ impl Accuracy {
 
     /// Of the samples' `correct`.
     ///
-    /// Problems about the same operand pair, in whatever words or language, stand or fall together, so the interval is
+    /// Problems about the same operand pair or fact, in whatever words or language, stand or fall together, so the interval is
     /// that of p̂(1−p̂)/v independent ones, at most as many as there are, where v is the cluster-robust variance
-    /// G/(G−1) · Σ_g (Σ_{i∈g} (xᵢ − p̂))² / n² over the G pairs; of G where all answers are alike.
-    pub fn of<'a>(samples: impl IntoIterator<Item = &'a crate::Sample>) -> Self {
-        let mut clusters: BTreeMap<(u32, u32), (usize, usize)> = BTreeMap::new();
+    /// G/(G−1) · Σ_g (Σ_{i∈g} (xᵢ − p̂))² / n² over the G clusters; of G where all answers are alike.
+    pub fn of<'a, S: Answered + 'a>(samples: impl IntoIterator<Item = &'a S>) -> Self {
+        let mut clusters: BTreeMap<S::Cluster, (usize, usize)> = BTreeMap::new();
         for sample in samples {
-            let (correct, n) = clusters.entry(sample.pair).or_default();
-            *correct += usize::from(sample.correct);
+            let (correct, n) = clusters.entry(sample.cluster()).or_default();
+            *correct += usize::from(sample.is_correct());
             *n += 1;
         }
         let (correct, n) = clusters.values().fold((0, 0), |(c, n), cluster| (c + cluster.0, n + cluster.1));

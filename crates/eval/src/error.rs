@@ -6,7 +6,7 @@ pub enum EvalError {
     /// A line of a JSONL file that can't be read.
     #[error("{file}: line {line}: {source}; each line must be one JSON object")]
     Line {
-        /// What the file holds: `problems`, `held-out text`.
+        /// What the file holds: `problems`, `questions`, `held-out text`.
         file: &'static str,
         /// Line number, from 1.
         line: usize,
@@ -41,6 +41,12 @@ pub enum EvalError {
         tokenizer: usize,
         /// Rows of the model's embedding.
         model: usize,
+    },
+    /// Likelihoods that can't be compared.
+    #[error("question `{id}` has a likelihood that is no number; is the model damaged?")]
+    NotFinite {
+        /// The question's id.
+        id: String,
     },
     /// Results of other problems than those they are compared with.
     #[error(

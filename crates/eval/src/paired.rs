@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::accuracy::Z;
-use crate::{EvalError, Sample};
+use crate::{Answered, EvalError};
 
-/// Mean paired difference of two models' correctness with a 95 % interval clustered by operand pair.
+/// Mean paired difference of two models' correctness with a 95 % interval clustered by operand pair or fact.
 ///
 /// The same operands stand in several problems (other words, other languages), whose answers stand or fall together;
 /// counting them as independent would make the interval too narrow. With dᵢ = aᵢ − bᵢ ∈ {−1, 0, 1}, its mean d̄ and
@@ -23,7 +23,7 @@ pub struct PairedDifference {
     pub high: f64,
     /// Problems.
     pub n: usize,
-    /// Operand pairs.
+    /// Operand pairs, or facts.
     pub clusters: usize,
 }
 
@@ -31,20 +31,20 @@ pub struct PairedDifference {
 ///
 /// # Errors
 /// [`EvalError::Unpaired`] where the problems differ.
-pub fn paired_difference(a: &[Sample], b: &[Sample]) -> Result<PairedDifference, EvalError> {
+pub fn paired_difference<S: Answered>(a: &[S], b: &[S]) -> Result<PairedDifference, EvalError> {
     let id =
-        |samples: &[Sample], index: usize| samples.get(index).map_or_else(|| "none".into(), |s| s.id.clone());
+        |samples: &[S], index: usize| samples.get(index).map_or_else(|| "none".into(), |s| s.id().to_owned());
     let unpaired =
-        (0..a.len().max(b.len())).find(|&index| a.get(index).map(|s| &s.id) != b.get(index).map(|s| &s.id));
+        (0..a.len().max(b.len())).find(|&index| a.get(index).map(S::id) != b.get(index).map(S::id));
     if let Some(index) = unpaired {
         return Err(EvalError::Unpaired { index, left: id(a, index), right: id(b, index) });
     }
     let n = a.len();
     // Differences are whole numbers: their sums are exact.
-    let mut clusters: BTreeMap<(u32, u32), (i64, usize)> = BTreeMap::new();
+    let mut clusters: BTreeMap<S::Cluster, (i64, usize)> = BTreeMap::new();
     for (a, b) in a.iter().zip(b) {
-        let (sum, count) = clusters.entry(a.pair).or_default();
-        *sum += i64::from(a.correct) - i64::from(b.correct);
+        let (sum, count) = clusters.entry(a.cluster()).or_default();
+        *sum += i64::from(a.is_correct()) - i64::from(b.is_correct());
         *count += 1;
     }
     let mean =
@@ -74,6 +74,7 @@ pub fn paired_difference(a: &[Sample], b: &[Sample]) -> Result<PairedDifference,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Sample;
     use proptest::prelude::*;
 
     fn sample(index: usize, pair: (u32, u32), correct: bool) -> Sample {

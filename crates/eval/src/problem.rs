@@ -57,7 +57,7 @@ impl HeldOut {
     }
 }
 
-fn from_lines<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, EvalError> {
+pub(crate) fn from_lines<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, EvalError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(index, line)| {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Accuracy, Perplexity, Sample};
+use crate::{Accuracy, Choice, Choices, Perplexity, Sample};
 
 /// One language's results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,13 +17,22 @@ pub struct LanguageReport {
     pub perplexity: Option<Perplexity>,
     /// Every problem with what the model wrote.
     pub samples: Vec<Sample>,
+    /// Of the four-choice questions, if any were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choices: Option<Choices>,
 }
 
 impl LanguageReport {
     /// From the samples and the perplexity of one language.
     pub fn new(language: impl Into<String>, samples: Vec<Sample>, perplexity: Option<Perplexity>) -> Self {
         let accuracy = (!samples.is_empty()).then(|| Accuracy::of(&samples));
-        Self { language: language.into(), accuracy, perplexity, samples }
+        Self { language: language.into(), accuracy, perplexity, samples, choices: None }
+    }
+
+    /// With the answers to four-choice questions, if there are any.
+    pub fn with_choices(self, samples: Vec<Choice>) -> Self {
+        let choices = (!samples.is_empty()).then(|| Choices::new(samples));
+        Self { choices, ..self }
     }
 
     /// Ids of problems that were answered while the two largest logits were within `lead`.
@@ -46,6 +55,12 @@ impl ModelReport {
     pub fn accuracy_without(&self, reference: &str) -> Accuracy {
         let others = self.languages.iter().filter(|report| report.language != reference);
         Accuracy::of(others.flat_map(|report| &report.samples))
+    }
+
+    /// Accuracy over the four-choice questions of all languages but `reference`.
+    pub fn choice_accuracy_without(&self, reference: &str) -> Accuracy {
+        let others = self.languages.iter().filter(|report| report.language != reference);
+        Accuracy::of(others.filter_map(|report| report.choices.as_ref()).flat_map(|choices| &choices.samples))
     }
 
     /// Mean over the languages of their perplexities, if every language has one.

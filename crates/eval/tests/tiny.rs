@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use maec_eval::{EvalError, Options, Problem, answer, perplexity};
+use maec_eval::{
+    Accuracy, EvalError, Options, Problem, Question, answer, choose, paired_difference, perplexity,
+};
 use maec_model::{Decoder, DeviceKind, ModelConfig, WordTokenizer};
 use pollster::block_on;
 
@@ -179,4 +181,85 @@ fn bad_input_is_named() {
     problems[3].question = long;
     let error = block_on(answer(&model, &tokenizer, &problems, &Options::default(), &mut go_on)).unwrap_err();
     assert!(error.to_string().starts_with("problem `en-0003` has 41 tokens"), "{error}");
+}
+
+fn questions() -> Vec<Question> {
+    let question = |index: usize, question: &str, choices: [&str; 4], answer| Question {
+        id: format!("en-{index:04}"),
+        language: "en".into(),
+        question: question.into(),
+        choices: choices.map(str::to_owned).into(),
+        answer,
+        fact: format!("fact {}", index / 2),
+    };
+    vec![
+        question(0, "Tom has how many ? :", ["1", "2", "3", "4"], 0),
+        question(1, "how many has Tom ? 1 2 3 :", ["4", "3", "2", "1"], 2),
+        question(2, "has :", ["Tom", "Tom has", "1 2 3", "how many"], 1),
+        question(3, "Tom :", ["has", "how", "many", "has 1"], 3),
+    ]
+}
+
+#[test]
+fn choices_are_the_likeliest_texts_and_do_not_depend_on_their_company() {
+    let (model, tokenizer, questions) = (scattered(), tokenizer(), questions());
+    let run = |batch| block_on(choose(&model, &tokenizer, &questions, batch, &mut go_on)).unwrap();
+    let (one, all) = (run(1), run(100));
+    for ((one, all), question) in one.iter().zip(&all).zip(&questions) {
+        assert_eq!((&one.id, one.chosen, one.expected), (&question.id, all.chosen, question.answer));
+        assert_eq!(one.correct, one.chosen == question.answer);
+        for (index, (one_by_one, together)) in
+            one.log_likelihoods.iter().zip(&all.log_likelihoods).enumerate()
+        {
+            assert!((one_by_one - together).abs() < 1e-4, "{one:?} {all:?}");
+            // ln P(text, end | prompt) less ln P(end | prompt, text), by the perplexity of the texts that end there.
+            let nll =
+                |text: String| block_on(perplexity(&model, &tokenizer, &[text], &mut go_on)).unwrap().nll_sum;
+            let whole = format!("{} {}", question.question, question.choices[index]);
+            let words = question.choices[index].split(' ').count();
+            let ends = |text: &str| end_nll(&model, &tokenizer, text);
+            let told = nll(whole.clone())
+                - ends(&whole)
+                - (nll(question.question.clone()) - ends(&question.question));
+            assert!((one_by_one + told).abs() < 1e-3 * words as f64, "{one_by_one} {told}");
+        }
+        let largest = one.log_likelihoods.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(one.log_likelihoods[one.chosen], largest);
+    }
+}
+
+/// −ln P(end token | text).
+fn end_nll(model: &Decoder, tokenizer: &WordTokenizer, text: &str) -> f64 {
+    let question =
+        Question { question: text.into(), choices: vec!["</s>".into(), "1".into()], ..questions().remove(0) };
+    -block_on(choose(model, tokenizer, &[question], 1, &mut go_on)).unwrap()[0].log_likelihoods[0]
+}
+
+#[test]
+fn a_uniform_model_takes_the_first_of_equal_texts() {
+    let found = block_on(choose(&model(|| 0.0), &tokenizer(), &questions(), 3, &mut go_on)).unwrap();
+    let choices: Vec<usize> = found.iter().map(|choice| choice.chosen).collect();
+    // Every token costs ln 14, so that the shortest text wins.
+    assert_eq!(choices, [0, 0, 0, 0]);
+    assert!((found[2].log_likelihoods[2] + 3.0 * (WORDS.len() as f64).ln()).abs() < 1e-4);
+    let accuracy = Accuracy::of(&found);
+    assert_eq!((accuracy.correct, accuracy.n), (1, 4));
+    let difference = paired_difference(&found, &found).unwrap();
+    assert_eq!((difference.mean, difference.clusters), (0.0, 2));
+}
+
+#[test]
+fn bad_questions_are_named() {
+    let ask = |questions: &[Question], model: &Decoder| {
+        block_on(choose(model, &tokenizer(), questions, 2, &mut go_on)).unwrap_err().to_string()
+    };
+    let mut long = questions();
+    long[1].choices[2] = "1 ".repeat(40);
+    let error = ask(&long, &scattered());
+    assert!(error.starts_with("question `en-0001` has 49 tokens, the model has 32 positions"), "{error}");
+    let error = ask(&questions(), &model(|| f32::NAN));
+    assert_eq!(error, "question `en-0000` has a likelihood that is no number; is the model damaged?");
+    let cancelled =
+        block_on(choose(&scattered(), &tokenizer(), &questions(), 2, &mut |_, _| ControlFlow::Break(())));
+    assert!(matches!(cancelled, Err(EvalError::Cancelled)));
 }
