@@ -1,110 +1,19 @@
 //! Models that people bring: looked at, weighed, loaded, merged and asked in the tab, against what the companion says.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use maec_checkpoint::{Dtype, ModelFiles, TensorInfo, convert, write_model_folder};
 use maec_tests::driver::{Session, WebGpu};
 use maec_tests::scenario::in_studio_with;
 
+use crate::brought::{choose, maec, model, press, type_into};
 use crate::page::{LONG, Page};
 
 /// A software adapter compiles shaders for minutes.
 const VERY_LONG: Duration = Duration::from_secs(300);
 const PROMPT: &str = "Hello world, the sky is";
 const NEW_TOKENS: &str = "12";
-
-/// The companion, which `cargo test --workspace` built beside this test.
-fn maec(words: &[&str]) -> Result<String> {
-    let test = std::env::current_exe().context("this test's own path")?;
-    let program = test.ancestors().nth(2).context("the target folder")?.join("maec");
-    ensure!(program.is_file(), "{} is missing: run `cargo build --workspace` first", program.display());
-    let output = Command::new(&program).args(words).output().context("running the companion")?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "maec {}: {said}", words.join(" "));
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-/// A small random model of SmolLM2's kind, with a tokenizer of that kind.
-fn model(folder: &Path) -> Result<()> {
-    let goldens = xtask::paths::root().join("tests/goldens/tokenizers/bpe_smollm2/tokenizer.json");
-    let tokenizer = fs::read_to_string(goldens)?;
-    let config = serde_json::json!({
-        "model_type": "llama", "vocab_size": 600, "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 3,
-        "num_attention_heads": 6, "num_key_value_heads": 2, "tie_word_embeddings": true, "head_dim": 8,
-        "max_position_embeddings": 256, "bos_token_id": 0, "eos_token_id": 2, "rms_norm_eps": 1e-5,
-    });
-    let mut shapes = vec![
-        ("model.embed_tokens.weight".to_owned(), vec![600, 48]),
-        ("model.norm.weight".to_owned(), vec![48]),
-    ];
-    for layer in 0..3 {
-        for (part, rows, columns) in [
-            ("self_attn.q_proj", 48, 48),
-            ("self_attn.k_proj", 16, 48),
-            ("self_attn.v_proj", 16, 48),
-            ("self_attn.o_proj", 48, 48),
-            ("mlp.gate_proj", 96, 48),
-            ("mlp.up_proj", 96, 48),
-            ("mlp.down_proj", 48, 96),
-        ] {
-            shapes.push((format!("model.layers.{layer}.{part}.weight"), vec![rows, columns]));
-        }
-        for norm in ["input_layernorm", "post_attention_layernorm"] {
-            shapes.push((format!("model.layers.{layer}.{norm}.weight"), vec![48]));
-        }
-    }
-    let tensors: Vec<TensorInfo> =
-        shapes.into_iter().map(|(name, shape)| TensorInfo { name, dtype: Dtype::BF16, shape }).collect();
-    let mut state = 7_u32;
-    let mut random = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        f64::from(state >> 8) / f64::from(1 << 24) - 0.5
-    };
-    write_model_folder(
-        folder,
-        ModelFiles {
-            texts: BTreeMap::from([
-                ("config.json".to_owned(), config.to_string()),
-                ("tokenizer.json".to_owned(), tokenizer),
-            ]),
-            tensors: &tensors,
-            metadata: BTreeMap::new(),
-            data: &mut |info, write| {
-                let values: Vec<f64> = (0..info.elements()).map(|_| random()).collect();
-                let mut bytes = Vec::new();
-                convert::narrow(Dtype::BF16, &values, &mut bytes)?;
-                write(&bytes)
-            },
-        },
-    )?;
-    Ok(())
-}
-
-/// Gives files to an input, as a person does in the dialog.
-async fn choose(page: &Page<'_>, css: &str, files: &[PathBuf]) -> Result<()> {
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    page.press(css, &names.join("\n")).await
-}
-
-async fn type_into(page: &Page<'_>, css: &str, text: &str) -> Result<()> {
-    page.script(&format!("document.querySelector('{css}').value = ''")).await?;
-    page.press(css, text).await
-}
-
-/// Presses a button, which must be there and usable.
-async fn press(page: &Page<'_>, css: &str) -> Result<()> {
-    page.wait_for(&format!("{css}:not([disabled])"), LONG).await?;
-    page.script(&format!(
-        "document.querySelector('{css}').scrollIntoView({{ behavior: 'instant', block: 'center' }})"
-    ))
-    .await?;
-    page.wait_for(css, LONG).await?.click().await.with_context(|| format!("clicking {css}"))
-}
 
 /// Loads what is open and lets it go on with a prompt; returns what it wrote.
 async fn load_and_ask(page: &Page<'_>, prompt: &str) -> Result<String> {
@@ -127,7 +36,7 @@ async fn open(session: &Session) -> Result<Page<'_>> {
 fn a_dropped_model_with_a_real_tokenizer_says_what_the_companion_says() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let folder = scratch.path().join("smol");
-    model(&folder)?;
+    model(&folder, 7)?;
     let path = folder.display().to_string();
     let expected = maec(&["generate", "--model", &path, "--prompt", PROMPT, "--max-new-tokens", NEW_TOKENS])?;
     in_studio_with(&[], "own_dropped", WebGpu::Off, async |session| {
@@ -159,7 +68,7 @@ fn a_dropped_model_with_a_real_tokenizer_says_what_the_companion_says() -> Resul
 fn the_software_adapter_writes_what_the_cpu_writes() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let folder = scratch.path().join("smol");
-    model(&folder)?;
+    model(&folder, 7)?;
     let path = folder.display().to_string();
     let expected = maec(&["generate", "--model", &path, "--prompt", PROMPT, "--max-new-tokens", NEW_TOKENS])?;
     let pack = xtask::paths::root().join("tests/packs/tiny");

@@ -158,6 +158,11 @@ impl Session {
         Ok(self.page.issue_cmd(Vendor { path, body }).await?)
     }
 
+    /// The process from which Chromium's processes descend.
+    pub fn process(&self) -> Option<u32> {
+        self.driver.id()
+    }
+
     /// Ends Chromium and chromedriver.
     pub async fn close(mut self) -> Result<()> {
         self.page.close().await.context("closing Chromium")?;

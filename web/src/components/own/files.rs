@@ -168,9 +168,9 @@ fn summary(plan: &FilePlan) -> AnyView {
 /// What a plan says; in private storage where there is no picker.
 fn costs(plan: &FilePlan, picks: bool) -> Vec<Fact> {
     let passes = match plan.passes {
-        0 | 1 => "once",
-        2 => "twice",
-        _ => "several times",
+        0 | 1 => "once".into(),
+        2 => "twice".into(),
+        more => format!("{more} times"),
     };
     let mut list = vec![
         ("Method", plan.method.clone()),
