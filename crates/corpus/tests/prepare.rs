@@ -132,17 +132,17 @@ fn stopped(job: &Job, out: &Path, batches: usize) -> bool {
 fn a_stopped_preparation_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     // Batches have 4 MiB, so several need some text.
-    let long: Vec<String> = (0..40_000).map(|i| format!("Text {} {}", i % 30_000, "x".repeat(400))).collect();
+    let long: Vec<String> = (0..26_000).map(|i| format!("Text {} {}", i % 20_000, "x".repeat(400))).collect();
     let files = vec![
-        file(folder.path(), "1.jsonl", jsonl(&long[..15_000])),
-        file(folder.path(), "2.parquet", parquet(&some(&long[15_000..]), Compression::SNAPPY, PARQUET_2_0)),
+        file(folder.path(), "1.jsonl", jsonl(&long[..10_000])),
+        file(folder.path(), "2.parquet", parquet(&some(&long[10_000..]), Compression::SNAPPY, PARQUET_2_0)),
     ];
     let held_out = HeldOut::new(0.1).unwrap();
     let job = Job { held_out, deduplicate: true, ..job(vec![source("x", files)]) };
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
-    assert_eq!(prepare(&job, &whole).unwrap().sources[0].duplicates, 10_000);
+    assert_eq!(prepare(&job, &whole).unwrap().sources[0].duplicates, 6_000);
     let mut runs = 1;
-    while !stopped(&job, &parts, 1) {
+    while !stopped(&job, &parts, 2) {
         // What a kill leaves after the last entry of the journal is cut off.
         let tokens = folder.path().join("parts.maec.tmp/train-tokens.bin");
         let mut longer = fs::read(&tokens).unwrap();
@@ -150,7 +150,7 @@ fn a_stopped_preparation_goes_on_to_the_same_bytes() {
         fs::write(&tokens, longer).unwrap();
         runs += 1;
     }
-    assert!(runs > 3, "{runs}");
+    assert!(runs > 2, "{runs}");
     assert_eq!(tree(&parts), tree(&whole));
 }
 
@@ -194,6 +194,7 @@ fn damaged_folders_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let refused = |name: &str, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        let _ = fs::remove_dir_all(&out);
         prepare(&two_sources(folder.path()), &out).unwrap();
         fs::write(out.join(name), change(fs::read(out.join(name)).unwrap())).unwrap();
         let read = Corpus::open(&out).and_then(|corpus| {
@@ -223,6 +224,7 @@ fn damaged_folders_are_refused() {
         bytes
     };
     assert!(refused("train-documents.bin", &start).contains("one after the other"));
+    fs::remove_dir_all(&out).unwrap();
     prepare(&two_sources(folder.path()), &out).unwrap();
     let mut tokenizer = fs::read(out.join("tokenizer.json")).unwrap();
     tokenizer[0] ^= 1;
