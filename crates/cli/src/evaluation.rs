@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use indicatif::ProgressBar;
-use maec_eval::{Accuracy, HeldOut, LanguageReport, ModelReport, Options, Problem, answer, perplexity};
+use maec_eval::{
+    Accuracy, HeldOut, LanguageReport, ModelReport, Options, Problem, Question, answer, choose, perplexity,
+};
 use maec_model::{Decoder, WordTokenizer};
 use maec_protocol::LanguageResult;
 use maec_world::Language;
@@ -21,6 +23,8 @@ pub struct LanguageTest {
     pub language: String,
     /// Problems.
     pub problems: Vec<Problem>,
+    /// Four-choice questions.
+    pub questions: Vec<Question>,
     /// Held-out texts.
     pub texts: Vec<String>,
 }
@@ -35,11 +39,28 @@ pub struct TestSet {
 impl TestSet {
     /// Sorts problems and texts by language; of the problems at most so many in each.
     pub fn new(problems: Vec<Problem>, texts: Vec<HeldOut>, limit: Option<usize>) -> Self {
+        Self::with_questions(problems, Vec::new(), texts, limit)
+    }
+
+    /// Sorts problems, four-choice questions and texts by language; of problems and of questions at most so many in each.
+    pub fn with_questions(
+        problems: Vec<Problem>,
+        questions: Vec<Question>,
+        texts: Vec<HeldOut>,
+        limit: Option<usize>,
+    ) -> Self {
         let mut tests: BTreeMap<(usize, String), LanguageTest> = BTreeMap::new();
         let mut of = |code: &str, add: &mut dyn FnMut(&mut LanguageTest)| {
             let fresh = || LanguageTest { language: code.to_owned(), ..LanguageTest::default() };
             add(tests.entry((place(code), code.to_owned())).or_insert_with(fresh));
         };
+        for question in questions {
+            of(&question.language.clone(), &mut |test| {
+                if limit.is_none_or(|limit| test.questions.len() < limit) {
+                    test.questions.push(question.clone());
+                }
+            });
+        }
         for problem in problems {
             of(&problem.language.clone(), &mut |test| {
                 if limit.is_none_or(|limit| test.problems.len() < limit) {
@@ -53,9 +74,10 @@ impl TestSet {
         Self { languages: tests.into_values().collect() }
     }
 
-    /// Problems and texts in all.
+    /// Problems, questions and texts in all.
     pub fn units(&self) -> u64 {
-        self.languages.iter().map(|test| (test.problems.len() + test.texts.len()) as u64).sum()
+        let units = |test: &LanguageTest| test.problems.len() + test.questions.len() + test.texts.len();
+        self.languages.iter().map(|test| units(test) as u64).sum()
     }
 }
 
@@ -74,7 +96,7 @@ pub fn evaluate(
     bar: &ProgressBar,
 ) -> Result<ModelReport> {
     let mut languages = Vec::with_capacity(tests.languages.len());
-    for LanguageTest { language, problems, texts } in &tests.languages {
+    for LanguageTest { language, problems, questions, texts } in &tests.languages {
         bar.set_message(format!("{name}, {language}"));
         let begun = bar.position();
         let progress = &mut |done: usize, _| {
@@ -87,28 +109,39 @@ pub fn evaluate(
             bar.set_position(begun + done as u64);
             interrupt::flow()
         };
+        let choices = pollster::block_on(choose(model, tokenizer, questions, options.batch, progress))?;
+        let begun = bar.position();
+        let progress = &mut |done: usize, _| {
+            bar.set_position(begun + done as u64);
+            interrupt::flow()
+        };
         let perplexity = match texts.is_empty() {
             true => None,
             false => Some(pollster::block_on(perplexity(model, tokenizer, texts, progress))?),
         };
-        languages.push(LanguageReport::new(language, samples, perplexity));
+        languages.push(LanguageReport::new(language, samples, perplexity).with_choices(choices));
     }
     Ok(ModelReport { model: name.into(), languages })
 }
 
-/// Two tables, accuracy and perplexity, with a row for every model and a column for every language.
+/// A table each for accuracy on problems, on four-choice questions, and perplexity, with a row for every model and a column for every language.
 pub fn tables(models: &[ModelReport]) -> String {
     let mut parts = Vec::new();
     let Some(first) = models.first() else { return String::new() };
-    let n: Vec<usize> = first.languages.iter().filter_map(|report| Some(report.accuracy?.n)).collect();
-    if let (Some(low), Some(high)) = (n.iter().min(), n.iter().max()) {
-        let n = if low == high { low.to_string() } else { format!("{low}–{high}") };
+    let others = |accuracy: Accuracy| match accuracy {
+        Accuracy { n: 0, .. } => "–".into(),
+        others => table::percent(others.rate()),
+    };
+    if let Some(n) = sizes(first, &|report| report.accuracy) {
         parts.push(format!("Accuracy in %, with its 95 % interval; n = {n} problems a language"));
-        let others = |report: &ModelReport| match report.accuracy_without("en") {
-            Accuracy { n: 0, .. } => "–".into(),
-            others => table::percent(others.rate()),
-        };
+        let others = |report: &ModelReport| others(report.accuracy_without("en"));
         parts.push(grid(models, "all but en", &|it| it.accuracy.map(shown), &others));
+    }
+    let choices = |report: &LanguageReport| report.choices.as_ref().map(|choices| choices.accuracy);
+    if let Some(n) = sizes(first, &choices) {
+        parts.push(format!("Right choices in %, with their 95 % interval; n = {n} questions a language"));
+        let others = |report: &ModelReport| others(report.choice_accuracy_without("en"));
+        parts.push(grid(models, "all but en", &|it| choices(it).map(shown), &others));
     }
     if first.languages.iter().any(|report| report.perplexity.is_some()) {
         parts.push("Perplexity of held-out text".into());
@@ -117,6 +150,13 @@ pub fn tables(models: &[ModelReport]) -> String {
         parts.push(grid(models, "mean", &|it| it.perplexity.map(|p| format!("{:.3}", p.perplexity)), &mean));
     }
     parts.join("\n")
+}
+
+/// How many were asked in a language, `600` or `300–600`; `None` where nothing was.
+fn sizes(report: &ModelReport, of: &dyn Fn(&LanguageReport) -> Option<Accuracy>) -> Option<String> {
+    let n: Vec<usize> = report.languages.iter().filter_map(|report| Some(of(report)?.n)).collect();
+    let (low, high) = (n.iter().min()?, n.iter().max()?);
+    Some(if low == high { low.to_string() } else { format!("{low}–{high}") })
 }
 
 fn shown(accuracy: Accuracy) -> String {

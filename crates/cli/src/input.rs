@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use maec_checkpoint::{read_file, sha256_hex};
-use maec_eval::{HeldOut, Problem};
+use maec_eval::{HeldOut, Problem, Question};
 use maec_model::WordTokenizer;
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +145,11 @@ where
 /// Problems of JSONL files and folders, in their order, and the files read.
 pub fn problems(paths: &[PathBuf]) -> Result<(Vec<Problem>, Vec<FileRecord>)> {
     lines(paths, Problem::from_lines)
+}
+
+/// Four-choice questions of JSONL files and folders, in their order, and the files read.
+pub fn questions(paths: &[PathBuf]) -> Result<(Vec<Question>, Vec<FileRecord>)> {
+    lines(paths, Question::from_lines)
 }
 
 /// Held-out texts of JSONL files and folders, in their order, and the files read.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use self::benchmark::{Setup, TaskArgs};
 use crate::args::DeviceArg;
 use crate::evaluation::{self, TestSet};
+use crate::failure::usage;
 use crate::input::{self, FileRecord};
 use crate::models::Models;
 use crate::output::{self, ReportFile};
@@ -22,20 +23,27 @@ use crate::progress;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   maec eval --model base --model merged --problems world/test --text world/heldout --out results.json
+  maec eval --model base --model merged --world world
   maec eval --model merged --task mgsm --data benchmarks --languages es,bn --limit 50 --journal answers
   maec eval --model merged --task jsonl --file questions.jsonl
 
-Benchmarks take the prompts and filters of lm-evaluation-harness. Of the world's problems, an answer is greedy generation from the question alone, until the end token; right is an exact match of its number.")]
+Benchmarks take the prompts and filters of lm-evaluation-harness. Of the world's problems, an answer is greedy generation from the question alone, until the end token; right is an exact match of its number. Of a four-choice question, the answer is the option whose text is likeliest after it.")]
 pub struct Args {
     /// Model: a folder, or a pack's entry such as PACK#base; may be given several times.
     #[arg(long = "model", value_name = "DIR", required = true)]
     models: Vec<PathBuf>,
     /// Problems: JSONL files, or folders of them.
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "tasks", required_unless_present_any = ["text", "tasks"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "tasks", required_unless_present_any = ["text", "tasks", "questions", "world"])]
     problems: Vec<PathBuf>,
+    /// Four-choice questions: JSONL files, or folders of them.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "tasks")]
+    questions: Vec<PathBuf>,
     /// Held-out text: JSONL files with "language" and "text", or folders of them.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "tasks")]
     text: Vec<PathBuf>,
+    /// World: its held-out text and the tests of every ability that it has.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["tasks", "problems", "questions", "text"])]
+    world: Option<PathBuf>,
     #[command(flatten)]
     benchmarks: TaskArgs,
     /// The first so many problems of every language.
@@ -73,6 +81,30 @@ struct Evaluated {
     report: ModelReport,
 }
 
+/// The files and folders of what is asked.
+struct Asked {
+    problems: Vec<PathBuf>,
+    questions: Vec<PathBuf>,
+    text: Vec<PathBuf>,
+}
+
+impl Asked {
+    /// What a world has to ask.
+    fn of_world(world: &Path) -> Result<Self> {
+        let folder =
+            |name: &str| Some(world.join(name)).filter(|folder| folder.is_dir()).into_iter().collect();
+        let asked =
+            Self { problems: folder("test"), questions: folder("science/test"), text: folder("heldout") };
+        if asked.problems.is_empty() && asked.questions.is_empty() {
+            return Err(usage(format!(
+                "`{}` has neither test nor science/test; give a folder that `maec world` made",
+                world.display()
+            )));
+        }
+        Ok(asked)
+    }
+}
+
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
     if !args.benchmarks.tasks.is_empty() {
@@ -90,10 +122,20 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     let report_file = args.out.as_deref().map(ReportFile::begin).transpose()?;
-    let (problems, mut files) = input::problems(&args.problems)?;
-    let (texts, more) = input::held_out(&args.text)?;
+    let asked = match &args.world {
+        Some(world) => Asked::of_world(world)?,
+        None => Asked {
+            problems: args.problems.clone(),
+            questions: args.questions.clone(),
+            text: args.text.clone(),
+        },
+    };
+    let (problems, mut files) = input::problems(&asked.problems)?;
+    let (questions, more) = input::questions(&asked.questions)?;
     files.extend(more);
-    let tests = TestSet::new(problems, texts, args.limit.map(NonZeroUsize::get));
+    let (texts, more) = input::held_out(&asked.text)?;
+    files.extend(more);
+    let tests = TestSet::with_questions(problems, questions, texts, args.limit.map(NonZeroUsize::get));
     let defaults = Options::default();
     let options = Options {
         batch: args.batch.unwrap_or(defaults.batch),
