@@ -22,9 +22,10 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
 }
 
 /// Fails where an output is one of the inputs, stands in one, or has one in it: writing it would lose the input.
-pub fn spares(out: &Path, inputs: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+pub fn spares<P: AsRef<Path>>(out: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
     let Some(place) = real(out) else { return Ok(()) };
     for input in inputs {
+        let input = input.as_ref();
         let Ok(found) = input.canonicalize() else { continue };
         if found.starts_with(&place) || (place.starts_with(&found) && place.exists()) {
             return Err(usage(format!(
