@@ -28,9 +28,8 @@ pub struct Args {
     /// Folder that the file's models are looked up in; the file's own by default.
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
-    /// Threads; one for each core by default, at most 16.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    threads: merged::Threads,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -48,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut models = Models::in_folder(args.models.as_deref().unwrap_or(beside(&args.recipe)));
     let opened = config::Opened::open(&mut models, &config)?;
     let bar = progress::bar("merging", 0);
-    let pool = merged::pool(args.threads)?;
+    let pool = args.threads.pool()?;
     let count = usize::try_from(args.tensors)?;
     let found = dialects(&config, &opened.loaded, count, &pool, &mut |at| merged::advance(&bar, at));
     bar.finish_and_clear();

@@ -58,12 +58,34 @@ pub struct WriteArgs {
     pub budget: Budget,
 }
 
+/// How many threads work at once.
+#[derive(Debug, clap::Args)]
+pub struct Threads {
+    /// Threads; by default one for each core, at most 16, and fewer where memory does not allow so many.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+}
+
+impl Threads {
+    /// The least and the most of them.
+    fn range(&self) -> (usize, usize) {
+        match self.threads {
+            0 => (1, std::thread::available_parallelism().map_or(1, usize::from).min(16)),
+            asked => (asked, asked),
+        }
+    }
+
+    /// The most of them.
+    pub fn pool(&self) -> Result<Pool> {
+        Ok(Pool::new(self.range().1)?)
+    }
+}
+
 /// How much of the machine a merge may take.
 #[derive(Debug, clap::Args)]
 pub struct Budget {
-    /// Threads; by default one for each core, at most 16, and fewer where memory does not allow so many.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub threads: usize,
+    #[command(flatten)]
+    threads: Threads,
     /// Most memory for buffers: `256MiB`, `2GB`. A merge that needs more even on one thread is refused.
     #[arg(long, value_name = "SIZE", default_value = "192MiB", value_parser = crate::size::parse)]
     pub memory: u64,
@@ -72,7 +94,7 @@ pub struct Budget {
 impl Budget {
     /// How many threads there may be, where so many need `memory_bytes`.
     pub fn threads(&self, memory_bytes: impl Fn(usize) -> u64) -> Result<usize> {
-        let (least, most) = if self.threads == 0 { (1, cores()) } else { (self.threads, self.threads) };
+        let (least, most) = self.threads.range();
         let fitting = (least..=most).rev().find(|&threads| memory_bytes(threads) <= self.memory);
         fitting.ok_or_else(|| {
             let (needed, allowed) = (memory_bytes(least), self.memory);
@@ -83,16 +105,6 @@ impl Budget {
             ))
         })
     }
-}
-
-/// One thread for each core, at most 16.
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(16)
-}
-
-/// So many threads; for 0 one for each core, at most 16.
-pub fn pool(threads: usize) -> Result<Pool> {
-    Ok(Pool::new(if threads == 0 { cores() } else { threads })?)
 }
 
 /// An output that is being written; dropped unfinished, it leaves nothing.

@@ -46,9 +46,8 @@ pub struct Args {
     /// Also write the heat map as an HTML page.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Threads; one for each core by default, at most 16.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    threads: usize,
+    #[command(flatten)]
+    threads: merged::Threads,
     /// Print JSON, with histograms.
     #[arg(long)]
     json: bool,
@@ -75,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
     let opened: Vec<Named> = args.models.iter().zip(&opened).map(named).collect();
     let bar = progress::bar("inspecting", 0);
     let found =
-        inspect(&opened, base.as_ref(), &merged::pool(args.threads)?, &mut |at| merged::advance(&bar, at))?;
+        inspect(&opened, base.as_ref(), &args.threads.pool()?, &mut |at| merged::advance(&bar, at))?;
     bar.finish_and_clear();
     let metric = args.metric.unwrap_or_else(|| natural(&found));
     if let Some(page) = page {
