@@ -33,7 +33,24 @@ pub fn mergekit(write: bool) -> Result<bool> {
         }
         same &= maker.status().with_context(|| format!("starting {}", python.display()))?.success();
     }
-    Ok(same)
+    Ok(same & sparse_methods(&python, write)?)
+}
+
+/// What both compute on one tensor by the methods that sparsify: a file beside the test that reads it.
+fn sparse_methods(python: &Path, write: bool) -> Result<bool> {
+    let folder = paths::root().join("crates/merge/tests/methods_sparse");
+    let fresh = peers::run(Command::new(python).arg(folder.join("peers.py")))?;
+    let file = folder.join("peers.json");
+    let same = fs::read(&file).with_context(|| format!("reading {}", file.display()))? == fresh;
+    if same {
+        println!("methods_sparse: the same");
+    } else if write {
+        fs::write(&file, fresh).with_context(|| format!("writing {}", file.display()))?;
+        println!("methods_sparse: {} is written", file.display());
+    } else {
+        println!("methods_sparse: {} differs", file.display());
+    }
+    Ok(same || write)
 }
 
 /// A Python with mergekit and PEFT, in an environment that takes PyTorch and transformers from the one that has them.

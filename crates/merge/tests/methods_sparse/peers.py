@@ -1,6 +1,6 @@
 """Writes peers.json: what mergekit 0.1.5 and PEFT 0.21.2 compute on one small tensor, in float32.
 
-Run with a Python that has both: python peers.py > peers.json
+`cargo xtask parity mergekit` runs it and compares.
 """
 
 import itertools
