@@ -265,7 +265,8 @@ fn filter(studio: Studio, tensor: &str, found: &Found) -> AnyView {
     let names: Vec<String> = found.tensors.iter().map(|tensor| tensor.name.clone()).collect();
     let matched = move || {
         let reach = reach.get();
-        plural(names.iter().filter(|name| name.contains(&reach)).count(), "tensor")
+        let count = names.iter().filter(|name| name.contains(&reach)).count();
+        format!("Matches {}, by names that contain {reach}", plural(count, "tensor"))
     };
     let parameters = move || {
         let card = files.named().unwrap_or_default();
@@ -321,7 +322,7 @@ fn filter(studio: Studio, tensor: &str, found: &Found) -> AnyView {
     view! {
         <div class="inside-filter">
             {chooser("inside-reach", "Filter", move || reaches.clone(), reach)}
-            <p class="note" id="inside-matches">{text(move || format!("Matches {}: all whose names contain this.", matched()))}</p>
+            <p class="note" id="inside-matches">{text(matched)}</p>
             {when(move || by_file.get(), in_file)}
             {when(move || !by_file.get(), in_recipe)}
         </div>
@@ -334,8 +335,8 @@ fn reaches(tensor: &str) -> Choices {
     let mut list = vec![(tensor.to_owned(), String::from("this tensor"))];
     if let Some((layer, kind)) = layer_of(tensor) {
         let words = column(kind).words;
-        list.push((format!(".{kind}"), format!("{words} in every layer (.{kind})")));
-        list.push((format!("layers.{layer}."), format!("all of layer {layer} (layers.{layer}.)")));
+        list.push((format!(".{kind}"), format!("{words} in every layer")));
+        list.push((format!("layers.{layer}."), format!("all of layer {layer}")));
     }
     list
 }
