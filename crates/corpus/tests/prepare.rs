@@ -132,7 +132,7 @@ fn stopped(job: &Job, out: &Path, batches: usize) -> bool {
 fn a_stopped_preparation_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     // Batches have 4 MiB, so several need some text.
-    let long: Vec<String> = (0..26_000).map(|i| format!("Text {} {}", i % 20_000, "x".repeat(400))).collect();
+    let long: Vec<String> = (0..34_000).map(|i| format!("Text {} {}", i % 26_000, "x".repeat(400))).collect();
     let files = vec![
         file(folder.path(), "1.jsonl", jsonl(&long[..10_000])),
         file(folder.path(), "2.parquet", parquet(&some(&long[10_000..]), Compression::SNAPPY, PARQUET_2_0)),
@@ -140,7 +140,7 @@ fn a_stopped_preparation_goes_on_to_the_same_bytes() {
     let held_out = HeldOut::new(0.1).unwrap();
     let job = Job { held_out, deduplicate: true, ..job(vec![source("x", files)]) };
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
-    assert_eq!(prepare(&job, &whole).unwrap().sources[0].duplicates, 6_000);
+    assert_eq!(prepare(&job, &whole).unwrap().sources[0].duplicates, 8_000);
     let mut runs = 1;
     while !stopped(&job, &parts, 2) {
         // What a kill leaves after the last entry of the journal is cut off.

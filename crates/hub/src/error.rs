@@ -20,6 +20,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A text that names no dataset.
+    #[error("`{name}` names no dataset: {reason}; write org/name or org/name@revision")]
+    BadDataset {
+        /// What was written.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A setting that can't be used.
     #[error("{name} can't be used: {reason}")]
     BadSetting {

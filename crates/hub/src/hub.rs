@@ -31,6 +31,26 @@ pub struct Hub<T, S: Store, C> {
     open: Mutex<BTreeMap<String, Weak<RemoteFiles<S::File>>>>,
 }
 
+/// A repository of the hub.
+struct Repository<'a> {
+    /// `models` or `datasets`: its part of the API, and of the store.
+    kind: &'static str,
+    /// `org/name`.
+    id: &'a str,
+}
+
+impl<'a> Repository<'a> {
+    fn new(kind: &'static str, id: &'a str) -> Self {
+        Self { kind, id }
+    }
+
+    /// The parts of its page's path; those of models have no name before them.
+    fn page(&self) -> impl Iterator<Item = &'a str> {
+        let kind = (self.kind != "models").then_some(self.kind);
+        kind.into_iter().chain(self.id.split('/'))
+    }
+}
+
 impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
     /// A client of the hub at `endpoint`.
     pub fn new(transport: T, store: S, clock: C, endpoint: Address) -> Self {
@@ -58,7 +78,10 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
     /// Pins a name to its commit and lists its files, or finds out which files an address has. Fetches that and no more.
     pub async fn open(&self, remote: &Remote) -> Result<Arc<RemoteFiles<S::File>>, Error> {
         let (remote, folder, files) = match remote {
-            Remote::Hub { id, .. } => self.open_repository(id, remote).await?,
+            Remote::Hub { id, .. } => self.open_repository(&Repository::new("models", id), remote).await?,
+            Remote::Dataset { id, .. } => {
+                self.open_repository(&Repository::new("datasets", id), remote).await?
+            }
             Remote::Folder(at) => {
                 (remote.clone(), url_folder(remote), self.probe_folder(at, &remote.title()).await?)
             }
@@ -77,20 +100,20 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
 
     async fn open_repository(
         &self,
-        id: &str,
+        repository: &Repository<'_>,
         remote: &Remote,
     ) -> Result<(Remote, String, Vec<NewFile>), Error> {
         let listing = match remote.commit() {
-            Some(commit) => match self.kept_listing(id, commit).await? {
+            Some(commit) => match self.kept_listing(repository, commit).await? {
                 Some(listing) => listing,
-                None => self.fetch_listing(id, remote).await?,
+                None => self.fetch_listing(repository, remote).await?,
             },
-            None => self.fetch_listing(id, remote).await?,
+            None => self.fetch_listing(repository, remote).await?,
         };
-        let folder = format!("{}/{}", self.repository_folder(id), listing.commit);
-        let repository = self.endpoint.with_parts(id.split('/'));
+        let folder = format!("{}/{}", self.repository_folder(repository), listing.commit);
+        let page = self.endpoint.with_parts(repository.page());
         let file = |(path, entry): (String, crate::listing::Entry)| NewFile {
-            address: repository.with_parts(["resolve", &listing.commit].into_iter().chain(path.split('/'))),
+            address: page.with_parts(["resolve", &listing.commit].into_iter().chain(path.split('/'))),
             path,
             bytes: entry.bytes,
             digest: entry.digest,
@@ -98,43 +121,58 @@ impl<T: Transport, S: Store, C: Clock> Hub<T, S, C> {
             validator: None,
         };
         let files = listing.files.into_iter().map(file).collect();
-        Ok((Remote::Hub { id: id.into(), revision: Some(listing.commit) }, folder, files))
+        let (id, revision) = (repository.id.to_owned(), Some(listing.commit));
+        let pinned = match remote {
+            Remote::Dataset { .. } => Remote::Dataset { id, revision },
+            _ => Remote::Hub { id, revision },
+        };
+        Ok((pinned, folder, files))
     }
 
     /// Where the store keeps a repository's commits. Another hub may have another repository of the same name.
-    fn repository_folder(&self, id: &str) -> String {
-        format!("models/{}/{id}", self.endpoint.folder_name())
+    fn repository_folder(&self, repository: &Repository<'_>) -> String {
+        format!("{}/{}/{}", repository.kind, self.endpoint.folder_name(), repository.id)
     }
 
     /// The store's file for a commit's listing, kept in its journal.
-    async fn open_listing(&self, id: &str, commit: &str) -> Result<S::File, crate::StoreError> {
-        self.store.open(&self.repository_folder(id), &format!("{commit}.listing")).await
+    async fn open_listing(
+        &self,
+        repository: &Repository<'_>,
+        commit: &str,
+    ) -> Result<S::File, crate::StoreError> {
+        self.store.open(&self.repository_folder(repository), &format!("{commit}.listing")).await
     }
 
     /// A commit never changes, so its listing is kept: what was fetched whole opens without a network.
-    async fn kept_listing(&self, id: &str, commit: &str) -> Result<Option<Listing>, Error> {
-        let file = match self.open_listing(id, commit).await {
+    async fn kept_listing(
+        &self,
+        repository: &Repository<'_>,
+        commit: &str,
+    ) -> Result<Option<Listing>, Error> {
+        let file = match self.open_listing(repository, commit).await {
             // Another tab may just be opening the same model.
             Err(crate::StoreError::Busy { .. }) => return Ok(None),
             file => file?,
         };
-        Ok(Listing::parse(id, &file.journal()?).ok().filter(|listing| listing.commit == commit))
+        Ok(Listing::parse(repository.id, &file.journal()?).ok().filter(|listing| listing.commit == commit))
     }
 
-    async fn fetch_listing(&self, id: &str, remote: &Remote) -> Result<Listing, Error> {
+    async fn fetch_listing(&self, repository: &Repository<'_>, remote: &Remote) -> Result<Listing, Error> {
         let revision = match remote {
-            Remote::Hub { revision: Some(revision), .. } => revision,
+            Remote::Hub { revision: Some(revision), .. }
+            | Remote::Dataset { revision: Some(revision), .. } => revision,
             _ => "main",
         };
-        let parts = ["api", "models"].into_iter().chain(id.split('/')).chain(["revision", revision]);
+        let path = ["api", repository.kind].into_iter().chain(repository.id.split('/'));
+        let parts = path.chain(["revision", revision]);
         let address = self.endpoint.with_parts(parts).with_query("blobs=true");
         let json = self.fetch_text(&address, &remote.title(), MAX_LISTING_BYTES).await?;
-        let listing = Listing::parse(id, &json)?;
+        let listing = Listing::parse(repository.id, &json)?;
         if remote.commit().is_some_and(|commit| commit != listing.commit) {
             let reason = "it is for another commit than was asked for".into();
             return Err(Error::BadListing { what: remote.title(), reason });
         }
-        match self.open_listing(id, &listing.commit).await {
+        match self.open_listing(repository, &listing.commit).await {
             Ok(file) if file.journal()? != json => {
                 file.clear()?;
                 file.append(&json)?;

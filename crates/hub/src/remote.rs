@@ -1,4 +1,4 @@
-//! Names of models elsewhere: `org/name@revision`, the URL of a folder, the URL of a file.
+//! Names of models elsewhere: `org/name@revision`, the URL of a folder, the URL of a file; and of the hub's datasets.
 
 use std::fmt;
 
@@ -14,6 +14,13 @@ pub enum Remote {
         /// A branch, a tag or a commit; the main branch where there is none.
         revision: Option<String>,
     },
+    /// A dataset of the hub. No text that names a model names one.
+    Dataset {
+        /// `org/name`.
+        id: String,
+        /// As of a [`Hub`](Self::Hub).
+        revision: Option<String>,
+    },
     /// A folder on any server; its address ends in `/`.
     Folder(Address),
     /// One file on any server.
@@ -25,19 +32,13 @@ impl Remote {
     /// huggingface.co counts as its name. Fails with [`Error::BadName`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
-        parse(text).map_err(|reason| Error::BadName {
-            // A query may hold a signature.
-            name: text
-                .split('?')
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .take(120)
-                .collect::<String>()
-                .escape_debug()
-                .to_string(),
-            reason,
-        })
+        parse(text).map_err(|reason| Error::BadName { name: shown(text), reason })
+    }
+
+    /// Parses a dataset's `org/name` or `org/name@revision`. Fails with [`Error::BadDataset`].
+    pub fn parse_dataset(text: &str) -> Result<Self, Error> {
+        let parsed = repository(text).map(|(id, revision)| Self::Dataset { id, revision });
+        parsed.map_err(|reason| Error::BadDataset { name: shown(text), reason })
     }
 
     /// Whether a text can be a name of this kind: it has a scheme or is `org/name` in a good spelling. A relative path may be
@@ -49,7 +50,11 @@ impl Remote {
     /// The commit, where the revision is one: 40 hex digits.
     pub fn commit(&self) -> Option<&str> {
         match self {
-            Self::Hub { revision: Some(revision), .. } if is_commit(revision) => Some(revision),
+            Self::Hub { revision: Some(revision), .. } | Self::Dataset { revision: Some(revision), .. }
+                if is_commit(revision) =>
+            {
+                Some(revision)
+            }
             _ => None,
         }
     }
@@ -58,7 +63,8 @@ impl Remote {
     pub fn title(&self) -> String {
         match (self, self.commit()) {
             (Self::Hub { id, .. }, Some(commit)) => format!("{id}@{}", &commit[..8]),
-            (Self::Hub { .. }, None) => self.to_string(),
+            (Self::Dataset { id, .. }, Some(commit)) => format!("datasets/{id}@{}", &commit[..8]),
+            (Self::Hub { .. } | Self::Dataset { .. }, None) => self.to_string(),
             (Self::Folder(at) | Self::File(at), _) => at.title(),
         }
     }
@@ -69,6 +75,8 @@ impl fmt::Display for Remote {
         match self {
             Self::Hub { id, revision: None } => f.write_str(id),
             Self::Hub { id, revision: Some(revision) } => write!(f, "{id}@{revision}"),
+            Self::Dataset { id, revision: None } => write!(f, "datasets/{id}"),
+            Self::Dataset { id, revision: Some(revision) } => write!(f, "datasets/{id}@{revision}"),
             Self::Folder(at) | Self::File(at) => at.fmt(f),
         }
     }
@@ -92,6 +100,18 @@ fn parse(text: &str) -> Result<Remote, &'static str> {
         }
         return Ok(Remote::Folder(at));
     }
+    let (id, revision) = repository(text)?;
+    Ok(Remote::Hub { id, revision })
+}
+
+/// A text for a message: a query may hold a signature.
+fn shown(text: &str) -> String {
+    let text = text.split('?').next().unwrap_or_default();
+    text.chars().take(120).collect::<String>().escape_debug().to_string()
+}
+
+/// `org/name` and the revision after an `@`.
+fn repository(text: &str) -> Result<(String, Option<String>), &'static str> {
     let (id, revision) = match text.split_once('@') {
         Some((id, revision)) => (id, Some(revision)),
         None => (text, None),
@@ -103,7 +123,7 @@ fn parse(text: &str) -> Result<Remote, &'static str> {
     if revision.is_some_and(|revision| !is_revision(revision)) {
         return Err("what follows the @ is no branch, tag or commit");
     }
-    Ok(Remote::Hub { id: id.into(), revision: revision.map(Into::into) })
+    Ok((id.into(), revision.map(Into::into)))
 }
 
 /// `org/name` or `org/name@rev` of a repository's web page, which itself can't be read from another site.
@@ -185,6 +205,19 @@ mod tests {
         }
         let file = "https://huggingface.co/org/name/resolve/main/model.safetensors";
         assert!(matches!(Remote::parse(file), Ok(Remote::File(_))));
+    }
+
+    #[test]
+    fn datasets_have_names_of_their_own() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let pinned = Remote::parse_dataset(&format!("org/name@{commit}")).expect("a name");
+        assert_eq!(pinned.to_string(), format!("datasets/org/name@{commit}"));
+        assert_eq!((pinned.commit(), pinned.title().as_str()), (Some(commit), "datasets/org/name@01234567"));
+        assert!(Remote::parse(&pinned.to_string()).is_err(), "no model is a dataset");
+        for bad in ["", "name", "org/name/more", "../name", "org/name@a/../b", "https://h.example/x/"] {
+            let error = Remote::parse_dataset(bad).expect_err(bad).to_string();
+            assert!(error.contains("names no dataset"), "{error}");
+        }
     }
 
     #[test]

@@ -48,7 +48,10 @@ impl Inner {
     /// The bytes at a path.
     fn find(&self, path: &str) -> Option<Arc<Vec<u8>>> {
         let path = path.split('?').next().unwrap_or_default();
-        let Some(api) = path.strip_prefix("/api/models/") else {
+        let api = path.strip_prefix("/api/models/");
+        // Datasets are kept, and their files found, under `datasets/org/name`.
+        let api = api.or_else(|| path.strip_prefix("/api/").filter(|api| api.starts_with("datasets/")));
+        let Some(api) = api else {
             return self.files.get(path).cloned();
         };
         let (id, revision) = api.split_once("/revision/")?;

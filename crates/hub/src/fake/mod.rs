@@ -122,7 +122,7 @@ impl FakeHub {
         Address::parse(&self.url()).expect("an address of this computer")
     }
 
-    /// Adds a repository, or the next commit of one: gives the commit. Files that end in `.safetensors` are listed with their SHA-256, others
+    /// Adds a repository, or the next commit of one: gives the commit. A dataset's id is `datasets/org/name`. Files that end in `.safetensors` are listed with their SHA-256, others
     /// with git's hash, as on the real hub.
     pub fn repository(&self, id: &str, files: &[(&str, Vec<u8>)]) -> String {
         let siblings: Vec<String> = files.iter().map(|(path, bytes)| sibling(path, bytes)).collect();
