@@ -247,3 +247,30 @@ fn check_base(pack: &Pack, id: &str, base: &Model) -> Result<(), Error> {
         found: digits(&found),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_that_is_read_is_known_in_folders_shards_and_packs() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+        let mut models = Models::in_folder(&root);
+        models.open("goldens/qwen2_bf16_sharded").unwrap();
+        let below = |models: &Models, folder: &str| -> Vec<String> {
+            let folder = root.join(folder);
+            let files = models.files().into_iter();
+            files.filter_map(|file| Some(file.strip_prefix(&folder).ok()?.to_str()?.to_owned())).collect()
+        };
+        let sharded = below(&models, "goldens/qwen2_bf16_sharded");
+        let is_shard = |file: &&String| file.starts_with("model-") && file.ends_with(".safetensors");
+        assert!(sharded.iter().filter(is_shard).count() > 1, "{sharded:?}");
+        assert!(sharded.iter().any(|file| file == "model.safetensors.index.json"), "{sharded:?}");
+        // What stands beside a model and is none of its files is not watched.
+        assert!(!sharded.iter().any(|file| file == "golden.safetensors"), "{sharded:?}");
+        models.open("packs/tiny#base").unwrap();
+        let pack = below(&models, "packs/tiny");
+        assert!(pack.iter().any(|file| file == MANIFEST), "{pack:?}");
+        assert!(pack.iter().any(|file| file.starts_with("deltas/")), "{pack:?}");
+    }
+}
