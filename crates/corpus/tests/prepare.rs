@@ -131,16 +131,19 @@ fn stopped(job: &Job, out: &Path, batches: usize) -> bool {
 #[test]
 fn a_stopped_preparation_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    // Batches have 4 MiB, so several need some text.
-    let long: Vec<String> = (0..34_000).map(|i| format!("Text {} {}", i % 26_000, "x".repeat(400))).collect();
+    let texts = [texts(), texts()].concat();
     let files = vec![
-        file(folder.path(), "1.jsonl", jsonl(&long[..10_000])),
-        file(folder.path(), "2.parquet", parquet(&some(&long[10_000..]), Compression::SNAPPY, PARQUET_2_0)),
+        file(folder.path(), "1.jsonl", jsonl(&texts[..250])),
+        file(folder.path(), "2.parquet", parquet(&some(&texts[250..]), Compression::SNAPPY, PARQUET_2_0)),
     ];
-    let held_out = HeldOut::new(0.1).unwrap();
-    let job = Job { held_out, deduplicate: true, ..job(vec![source("x", files)]) };
+    let job = Job {
+        held_out: HeldOut::new(0.1).unwrap(),
+        deduplicate: true,
+        journal_bytes: 2 << 10,
+        ..job(vec![source("x", files)])
+    };
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
-    assert_eq!(prepare(&job, &whole).unwrap().sources[0].duplicates, 8_000);
+    assert_eq!(prepare(&job, &whole).unwrap().sources[0].duplicates, 304);
     let mut runs = 1;
     while !stopped(&job, &parts, 2) {
         // What a kill leaves after the last entry of the journal is cut off.
@@ -150,7 +153,7 @@ fn a_stopped_preparation_goes_on_to_the_same_bytes() {
         fs::write(&tokens, longer).unwrap();
         runs += 1;
     }
-    assert!(runs > 2, "{runs}");
+    assert!(runs > 4, "{runs}");
     assert_eq!(tree(&parts), tree(&whole));
 }
 

@@ -8,8 +8,8 @@ use super::journal::{Seen, State};
 use super::{Job, file_sha256};
 use crate::{Error, FileRecord, documents};
 
-/// Text in a batch, about: enough for every thread to have its part.
-const BATCH_BYTES: usize = 4 << 20;
+/// Text in a batch, about: enough for every thread to have its part. Less where the journal is to be written more often.
+const BATCH_BYTES: u64 = 4 << 20;
 /// Documents in a batch at most.
 const BATCH_DOCUMENTS: usize = 16 << 10;
 
@@ -54,8 +54,8 @@ impl Batch {
         (state.source, state.file, state.rows) = self.at;
     }
 
-    fn is_full(&self) -> bool {
-        self.text >= BATCH_BYTES || self.documents.len() >= BATCH_DOCUMENTS
+    fn is_full(&self, job: &Job) -> bool {
+        self.text_bytes() >= job.journal_bytes.min(BATCH_BYTES) || self.documents.len() >= BATCH_DOCUMENTS
     }
 }
 
@@ -136,7 +136,7 @@ impl Reader<'_> {
             self.batch.text += document.text.len();
             let (row, text, unit) = (document.row, document.text, documents.unit());
             self.batch.documents.push(Tagged { source, file: number, row, unit, text });
-            if self.batch.is_full() {
+            if self.batch.is_full(self.job) {
                 self.batch.at = (source, number, rows);
                 self.batch.bytes_read =
                     self.before + documents.bytes_read().min(self.seen[source][number].bytes);

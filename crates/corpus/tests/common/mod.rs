@@ -130,7 +130,7 @@ pub fn job(sources: Vec<Source>) -> Job {
         held_out: HeldOut::new(0.0).unwrap(),
         deduplicate: false,
         skip_bad_rows: false,
-        journal_bytes: 1 << 10,
+        journal_bytes: 64 << 10,
     }
 }
 
