@@ -73,8 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
     let base = args.base.as_ref().zip(base.as_ref()).map(named);
     let opened: Vec<Named> = args.models.iter().zip(&opened).map(named).collect();
     let bar = progress::bar("inspecting", 0);
-    let found =
-        inspect(&opened, base.as_ref(), &args.threads.pool()?, &mut |at| merged::advance(&bar, at))?;
+    let found = inspect(&opened, base.as_ref(), &args.threads.pool()?, &mut |at| merged::advance(&bar, at))?;
     bar.finish_and_clear();
     let metric = args.metric.unwrap_or_else(|| natural(&found));
     if let Some(page) = page {
