@@ -9,8 +9,8 @@ use maec_model::DeviceKind;
 use maec_train::{Schedule, TrainConfig};
 
 use crate::commands::{
-    adapters, bench, delta, eval, explain_dialect, forward, generate, inspect, merge, methods, neurons, pack,
-    plan, train, verify, world,
+    adapters, bench, corpus, delta, eval, explain_dialect, forward, generate, inspect, merge, methods,
+    neurons, pack, plan, train, verify, world,
 };
 use crate::input::CorpusArg;
 use crate::quickstart;
@@ -31,6 +31,8 @@ pub enum Command {
     Quickstart(quickstart::Args),
     /// Write the workshop world: corpora, problems and a tokenizer.
     World(world::Args),
+    /// Tokenize corpora into packed blocks, and look at them.
+    Corpus(corpus::Args),
     /// Train a model: all its parameters, or its key neurons only.
     Train(train::Args),
     /// Find the key neurons of a corpus (Eq. 1).
@@ -69,6 +71,7 @@ impl Command {
         match self {
             Self::Quickstart(args) => quickstart::run(&args),
             Self::World(args) => world::run(&args),
+            Self::Corpus(args) => corpus::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Neurons(args) => neurons::run(&args),
             Self::Delta(args) => delta::run(&args),

@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod bench;
+pub mod corpus;
 pub mod delta;
 pub mod eval;
 pub mod explain_dialect;
