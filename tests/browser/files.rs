@@ -28,6 +28,7 @@ fn ties(key: &str) -> String {
 
 /// A folder with three models of the same shapes.
 pub fn three(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)?;
     for (name, seed) in [("base", 7), ("a", 8), ("b", 9)] {
         model(&folder.join(name), seed)?;
     }
@@ -37,12 +38,10 @@ pub fn three(folder: &Path) -> Result<()> {
 /// Opens a folder of models and waits until as many are known.
 pub async fn open(page: &Page<'_>, folder: &Path, models: usize) -> Result<()> {
     choose(page, "#own-folder", &[folder.to_owned()]).await?;
-    page.wait_for(&format!("[data-item]:nth-child({models})"), LONG).await?;
-    page.wait_for("#own-weighed[aria-busy=false]", LONG).await?;
-    ensure!(
-        page.count("[data-item][data-kind=model][data-state=known]").await? >= models,
-        "not all are known"
-    );
+    for place in 1..=models {
+        let css = format!("[data-item]:nth-child({place})[data-kind=model][data-state=known]");
+        page.wait_for(&css, LONG).await?;
+    }
     Ok(())
 }
 
