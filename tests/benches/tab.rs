@@ -3,11 +3,11 @@
 #![allow(clippy::print_stdout)] // the figures are what it is for
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use maec_tests::driver::{Session, WebGpu};
+use maec_tests::memory::renderers;
 use maec_tests::scenario::in_studio_with;
 use serde_json::Value;
 use xtask::paths;
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
 
 async fn measure(session: &Session) -> Result<()> {
     session.open(&format!("bench/?tensors={TENSORS}&turns={TURNS}")).await?;
-    // The most memory of any renderer, by what was being done.
+    // The most memory of the renderers, by what was being done.
     let mut memory: BTreeMap<String, u64> = BTreeMap::new();
     for _ in 0..WAITS {
         let state = session.script("return [document.body.dataset.step, document.body.dataset.done]").await?;
@@ -34,7 +34,7 @@ async fn measure(session: &Session) -> Result<()> {
         }
         let step = state[0].as_str().unwrap_or_default().split(' ').next().unwrap_or_default().to_owned();
         let most = memory.entry(step).or_default();
-        *most = renderers()?.max(*most);
+        *most = renderers(std::process::id())?.max(*most);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let results = session.script("return window.results ?? {error: 'it does not end'}").await?;
@@ -61,22 +61,4 @@ fn median(turns: &Value) -> Option<f64> {
     let mut turns: Vec<f64> = turns.as_array()?.iter().filter_map(Value::as_f64).collect();
     turns.sort_by(f64::total_cmp);
     turns.get(turns.len() / 2).copied()
-}
-
-/// Bytes that are resident of the largest of Chromium's renderers on this machine.
-fn renderers() -> Result<u64> {
-    let mut most = 0;
-    for entry in fs::read_dir("/proc").context("reading /proc")? {
-        let path = entry.context("reading /proc")?.path();
-        let is_renderer = fs::read(path.join("cmdline"))
-            .is_ok_and(|words| String::from_utf8_lossy(&words).contains("--type=renderer"));
-        // A process may end meanwhile.
-        let status =
-            if is_renderer { fs::read_to_string(path.join("status")).unwrap_or_default() } else { continue };
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse::<u64>().ok());
-        most = most.max(resident.unwrap_or(0) * 1024);
-    }
-    Ok(most)
 }

@@ -13,6 +13,7 @@ pub mod setup;
 pub mod system;
 pub mod table_exports;
 pub mod tally;
+pub mod tiles;
 pub mod tools;
 pub mod wasm_opt;
 pub mod web;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, kernels, merging, parity, peers, serve, setup, web};
+use xtask::{bench, check, kernels, merging, parity, peers, serve, setup, tiles, web};
 
 /// Set up, build, run, test and measure MAEC Studio.
 #[derive(Debug, Parser)]
@@ -82,6 +82,10 @@ enum Bench {
         #[arg(long)]
         cuda: bool,
     },
+    /// GB/s of tiles in memory: one native core beside Chromium's worker.
+    Tiles,
+    /// Seconds of merging 2 GB of files in a tab, beside reading and writing as many bytes there.
+    Tab,
     /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
     Train,
     /// Tokens a second of a 135-million-parameter model beside transformers on the same cores (installs it likewise).
@@ -129,6 +133,8 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench { what: Bench::Own } => bench::own().map(|()| true),
         Command::Bench { what: Bench::Merge { alone } } => merging::bench(!alone).map(|()| true),
         Command::Bench { what: Bench::Kernels { cuda } } => kernels::bench(cuda).map(|()| true),
+        Command::Bench { what: Bench::Tiles } => tiles::tiles().map(|()| true),
+        Command::Bench { what: Bench::Tab } => tiles::files().map(|()| true),
         Command::Bench { what: Bench::Inference } => peers::inference().map(|()| true),
         Command::Bench { what: Bench::Web { shape } } => peers::web(&shape).map(|()| true),
         Command::Bench { what: Bench::Train } => peers::train().map(|()| true),

@@ -25,8 +25,6 @@ const TOKENIZER: &str = "tokenizer.json";
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 const MAX_INDEX_BYTES: u64 = 100_000_000;
-/// The longest text that goes along with weights; the largest `tokenizer.json` in use has about 40 MB.
-pub(crate) const MAX_TEXT_BYTES: u64 = 100_000_000;
 
 /// Looks at a place. Nothing but headers and small texts is read.
 pub(crate) async fn look(id: ItemId, place: Opened, started: &Started) -> Result<Looked, Failure> {
@@ -175,7 +173,7 @@ fn parse_recipe(file: &str, text: &str) -> Result<Recipe, Failure> {
 }
 
 /// A whole file that must not be large.
-pub(crate) async fn small(place: &Opened, file: &str, most: u64) -> Result<Vec<u8>, Failure> {
+async fn small(place: &Opened, file: &str, most: u64) -> Result<Vec<u8>, Failure> {
     let source: Arc<dyn ByteSource> = place.files.open(file)?;
     if source.len() > most {
         let message = format!("`{file}` has {} bytes, more than {most}.", source.len());

@@ -43,11 +43,6 @@ impl Opened {
         Self { title: remote.title(), files: remote.files(), remote: Some(remote) }
     }
 
-    /// Whether there is a file of this name.
-    pub fn has(&self, file: &str) -> bool {
-        visible(self.files.as_ref()).any(|name| name == file)
-    }
-
     /// The files' names, sorted.
     pub fn names(&self) -> Vec<String> {
         visible(self.files.as_ref()).collect()

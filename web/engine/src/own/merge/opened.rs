@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use maec_checkpoint::{ModelFolder, Weights};
+use maec_checkpoint::{ModelFolder, Weights, read_text};
 use maec_merge::Inputs;
 use maec_merge::config::{Joined, Loaded, join_vocabularies, method};
 use maec_merge::folder::{TEXTS, TOKENIZER_TEXTS};
@@ -12,7 +12,6 @@ use maec_protocol::Merging;
 use maec_recipe::Recipe;
 use maec_recipe::mergekit::{Config, ModelName};
 
-use super::super::look::{MAX_TEXT_BYTES, small};
 use super::super::merging::Models;
 use super::super::parts::{Part, Parts, by_name};
 use super::super::remote::reading;
@@ -261,14 +260,13 @@ async fn texts(item: &Looked) -> Result<BTreeMap<String, String>, Failure> {
     let mut texts = BTreeMap::new();
     let Some(model) = item.base() else { return Ok(texts) };
     for name in TEXTS {
-        let text = if ModelFolder::TEXTS.contains(&name) {
-            reading(item.place.remote.as_ref(), || model.folder.text(name)).await?
-        } else if matches!(item.thing, Thing::Model(_)) && item.place.has(name) {
-            let bytes = small(&item.place, name, MAX_TEXT_BYTES).await?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        } else {
-            None
+        let read = || match &item.thing {
+            Thing::Model(_) => read_text(item.place.files.as_ref(), name),
+            // A pack's files have names of their own.
+            _ if ModelFolder::TEXTS.contains(&name) => model.folder.text(name),
+            _ => Ok(None),
         };
+        let text = reading(item.place.remote.as_ref(), read).await?;
         texts.extend(text.map(|text| (name.to_owned(), text)));
     }
     Ok(texts)
