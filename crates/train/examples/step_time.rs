@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let start =
         |settings: &TrainConfig, neurons| Trainer::new(model.clone(), settings.clone(), data()?, neurons);
-    let mut runs = vec![
+    let mut runs = [
         ("full", start(&settings, None)?),
         ("one mask of 5 %", start(&settings, Some(one.clone()))?),
         ("union of two", start(&settings, Some(two))?),

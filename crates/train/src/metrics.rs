@@ -115,7 +115,11 @@ mod tests {
             tokens: 100 * u64::from(step),
             tokens_per_second: 50.0,
             seconds: 2.0 * f64::from(step),
-            evaluation: if step % 2 == 0 { [("en".to_owned(), 1.5)].into() } else { BTreeMap::new() },
+            evaluation: if step.is_multiple_of(2) {
+                [("en".to_owned(), 1.5)].into()
+            } else {
+                BTreeMap::new()
+            },
         }
     }
 

@@ -226,7 +226,7 @@ mod tests {
             tokens: u64::from(step) * 64,
             tokens_per_second: 1000.0,
             seconds: f64::from(step),
-            evaluation: if step % 10 == 0 {
+            evaluation: if step.is_multiple_of(10) {
                 [("<en> & \"fr\"".to_owned(), f64::from(step))].into()
             } else {
                 Default::default()

@@ -11,10 +11,8 @@ use crate::error::TrainError;
 use crate::lora::{LoraConfig, is_factor};
 use crate::optimizer::Moments;
 use crate::snapshot::{Progress, Snapshot, State};
-use crate::trainer::Trainer;
+use crate::trainer::{Trainer, Values};
 use crate::update::host_values;
-
-type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 impl Trainer {
     /// Goes on from a snapshot of a run with the same settings, model and data: the same bits follow as if it had
@@ -93,7 +91,7 @@ impl Trainer {
     }
 }
 
-fn part_of(weights: &mut Weights, name: &str, shape: &[usize]) -> Result<Vec<f32>, TrainError> {
+fn part_of(weights: &mut Values, name: &str, shape: &[usize]) -> Result<Vec<f32>, TrainError> {
     match weights.remove(name) {
         Some((found, values)) if found == shape => Ok(values),
         _ => Err(TrainError::Mismatch {
@@ -104,7 +102,7 @@ fn part_of(weights: &mut Weights, name: &str, shape: &[usize]) -> Result<Vec<f32
 }
 
 /// Puts the factors among the weights back on their layers.
-fn with_factors(model: Decoder, lora: &LoraConfig, weights: &mut Weights) -> Result<Decoder, TrainError> {
+fn with_factors(model: Decoder, lora: &LoraConfig, weights: &mut Values) -> Result<Decoder, TrainError> {
     let mut failed = None;
     let model = model.with_lora(&mut |module, [out, columns]| {
         let [a, b] = ["a", "b"].map(|factor| format!("{module}.lora.{factor}"));

@@ -21,6 +21,9 @@ use crate::update::host_values;
 /// Why there is always a model.
 const MODEL_LEFT: &str = "only a lost device takes the model away, and ends the run";
 
+/// Shape and flat values by name.
+pub(crate) type Values = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
@@ -294,7 +297,7 @@ impl Trainer {
     ///
     /// # Errors
     /// When a value is not finite, as after a step at far too high a rate, or the device is lost.
-    pub(crate) fn values(&self) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>, TrainError> {
+    pub(crate) fn values(&self) -> Result<Values, TrainError> {
         let mut values = pollster::block_on(self.model().values())?;
         for (name, state) in self.optimizer.moments() {
             let (Some(master), Some((_, values))) = (&state.master, values.get_mut(name)) else { continue };

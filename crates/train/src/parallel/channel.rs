@@ -15,12 +15,15 @@ enum Message {
     Counts([u64; 3]),
 }
 
+/// To another rank, and from it.
+type Peer = (Sender<Message>, Receiver<Message>);
+
 /// One rank's end of the channels. Dropping it tells the others that the rank is gone.
 #[derive(Debug)]
 pub struct ChannelExchange {
     rank: usize,
     /// To and from every rank; none for this one.
-    peers: Vec<Option<(Sender<Message>, Receiver<Message>)>>,
+    peers: Vec<Option<Peer>>,
     timeout: Duration,
     traffic: Traffic,
 }
@@ -54,7 +57,7 @@ impl ChannelExchange {
                 to.send(own.clone()).map_err(|_| lost(rank, "it has ended".into()))?;
             }
         }
-        let receive = |(rank, peer): (usize, &Option<(Sender<Message>, Receiver<Message>)>)| match peer {
+        let receive = |(rank, peer): (usize, &Option<Peer>)| match peer {
             None => Ok(own.clone()),
             Some((_, from)) => from.recv_timeout(self.timeout).map_err(|error| match error {
                 RecvTimeoutError::Disconnected => lost(rank, "it has ended".into()),
