@@ -65,7 +65,7 @@ fn of_dataset(asked: &str, dataset: &str) -> Result<(String, Vec<InputFile>)> {
     let paths: Vec<String> = files.files().into_iter().map(|(path, _)| path).collect();
     let wanted = matching(&paths, &path).map_err(|reason| usage(format!("`{asked}`: {reason}")))?;
     if wanted.is_empty() {
-        return Err(Error::NoFiles { pattern: asked.into() }).map_err(said);
+        return Err(Error::NoFiles { pattern: asked.into() }.into());
     }
     remote::fetch(&files, &wanted)?;
     let pinned = files.remote().to_string();
