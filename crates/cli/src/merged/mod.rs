@@ -1,49 +1,19 @@
 //! Merged models on disk: one safetensors file, or a folder with the base's files, the weights, the recipe and a model card.
 
-pub mod card;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use indicatif::ProgressBar;
-use maec_checkpoint::{AtomicFolder, Dtype, ModelFolder, TensorInfo, dtype, sha256_hex};
+use maec_checkpoint::{AtomicFolder, ModelFolder, TensorInfo, sha256_hex};
 use maec_merge::engine::{FilesOutput, Job, Pool, Shard, index, remove_journal, run, shards};
+use maec_merge::folder::{self, CARD, CONFIG, FILES_KEY, INDEX, RECIPE, WEIGHTS};
 use maec_merge::{Progress, Stage};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::usage;
 use crate::{interrupt, progress};
-
-const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
-/// The recipe's name in a merged folder.
-pub const RECIPE: &str = "recipe.yaml";
-const CARD: &str = "README.md";
-/// Metadata in which model folders of this project list their text files, so that no one else's is ever replaced.
-const FILES_KEY: &str = "maec_files";
-
-/// A model that went into a merge.
-#[derive(Debug, Clone, Serialize)]
-pub struct Input {
-    /// As the recipe names it, a revision pinned to its commit.
-    pub model: String,
-    /// Its fingerprint, 64 hex digits.
-    pub fingerprint: String,
-    /// Its model hash, 64 hex digits, where it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hash: Option<String>,
-}
-
-/// What the headers of the weights say of their making.
-pub fn provenance(recipe: String, inputs: String) -> BTreeMap<String, String> {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    [("maec_merge", recipe), ("maec_inputs", inputs), ("maec_version", version)]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into()
-}
 
 /// How an output is written.
 #[derive(Debug, clap::Args)]
@@ -136,7 +106,7 @@ impl<'a> Target<'a> {
         let (folder, texts, limit) = if is_file(out) {
             (AtomicFolder::resume_file(out)?, None, u64::MAX)
         } else {
-            let Some(config) = texts.get("config.json") else {
+            let Some(config) = texts.get(CONFIG) else {
                 return Err(usage(
                     "no model has a config.json to go with a merged folder; give --out a name that ends in .safetensors",
                 ));
@@ -144,9 +114,7 @@ impl<'a> Target<'a> {
             if let Err(error) = serde_json::from_str::<serde_json::Map<String, Value>>(config) {
                 return Err(usage(format!("config.json is no JSON object: {error}; correct the base's")));
             }
-            let mut names: Vec<&str> = texts.keys().map(String::as_str).collect();
-            names.extend([CARD, RECIPE, INDEX]);
-            metadata.insert(FILES_KEY.into(), names.join(","));
+            metadata.insert(FILES_KEY.into(), folder::list(texts.keys().map(String::as_str)));
             (AtomicFolder::resume(out, is_ours)?, Some(texts.clone()), args.shard_size)
         };
         let shards = shards(job.outputs(), limit, &metadata)?;
@@ -198,8 +166,7 @@ impl<'a> Target<'a> {
             folder: output.into_folder(),
             texts: self.texts,
             index: index(job.outputs(), &self.shards),
-            dtype: most_bytes(job.outputs()),
-            has_head: job.outputs().iter().any(|info| info.name == "lm_head.weight"),
+            outputs: job.outputs().to_vec(),
         };
         Ok((written, hash))
     }
@@ -225,9 +192,7 @@ pub struct Written {
     folder: AtomicFolder,
     texts: Option<BTreeMap<String, String>>,
     index: Option<String>,
-    dtype: Option<Dtype>,
-    /// Whether there is a head of its own.
-    has_head: bool,
+    outputs: Vec<TensorInfo>,
 }
 
 impl Written {
@@ -238,8 +203,8 @@ impl Written {
             return Ok(self.folder.finish_file(WEIGHTS)?);
         };
         for (name, text) in texts {
-            if name == "config.json" {
-                self.folder.write(name, config(text, self.dtype, self.has_head, sizes)?.as_bytes())?;
+            if name == CONFIG {
+                self.folder.write(name, folder::config(text, &self.outputs, sizes)?.as_bytes())?;
             } else {
                 self.folder.write(name, text.as_bytes())?;
             }
@@ -268,46 +233,14 @@ impl Written {
 
 /// Whether a folder holds nothing but what this project wrote there as a model.
 pub fn is_ours(path: &Path) -> bool {
-    let Ok(folder) = ModelFolder::open(path) else { return false };
-    let metadata = folder.metadata();
-    let Some(texts) = metadata.get(FILES_KEY) else { return false };
-    let is_shard =
-        |name: &str| name.starts_with("model-") && name.ends_with(".safetensors") && name.contains("-of-");
-    let known = |name: &str| name == WEIGHTS || is_shard(name) || texts.split(',').any(|text| text == name);
+    let Ok(model) = ModelFolder::open(path) else { return false };
+    let metadata = model.metadata();
+    let known = |name: &str| folder::is_ours(&metadata, name);
     fs::read_dir(path).is_ok_and(|entries| {
         entries
             .into_iter()
             .all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(known)))
     })
-}
-
-/// The float dtype that most bytes are stored in.
-fn most_bytes(tensors: &[TensorInfo]) -> Option<Dtype> {
-    let of = |dtype| tensors.iter().filter(|info| info.dtype == dtype).map(TensorInfo::bytes).sum::<usize>();
-    let found = [Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16].into_iter().max_by_key(|&dtype| of(dtype));
-    found.filter(|&dtype| of(dtype) > 0)
-}
-
-/// A `config.json` with the merged tensors' dtype and sizes; a model with a head of its own is not tied.
-fn config(text: &str, stored: Option<Dtype>, has_head: bool, sizes: &[(&str, usize)]) -> Result<String> {
-    let mut config: Value = serde_json::from_str(text)?;
-    if let Some(stored) = stored.and_then(dtype::torch_name) {
-        // transformers 4 reads `torch_dtype`, 5 `dtype`.
-        for key in ["torch_dtype", "dtype"] {
-            if config.get(key).is_some() || key == "torch_dtype" {
-                config[key] = stored.into();
-            }
-        }
-    }
-    if has_head && config.get("tie_word_embeddings").is_some() {
-        config["tie_word_embeddings"] = false.into();
-    }
-    for (key, size) in sizes {
-        if config.get(key).is_some() {
-            config[key] = (*size).into();
-        }
-    }
-    Ok(format!("{config:#}\n"))
 }
 
 /// The sizes and times of change of files, so that one that changes while it is read is found out.

@@ -6,23 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use maec_checkpoint::{Error, FileSet, ModelFolder, Pack, Weights, convert, read_text};
+use maec_merge::folder::TEXTS;
 use maec_model::{Decoder, ModelConfig, Storage, WordTokenizer};
 use maec_tokenizer::Tokenizer;
 
 /// What recipes and command lines call a pack's base.
 pub(super) const BASE: &str = "base";
-/// Text files of a model folder that go along with its weights.
-const TEXTS: [&str; 9] = [
-    "chat_template.jinja",
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "generation_config.json",
-    "vocab.json",
-    "merges.txt",
-];
 
 /// A model: its tensors, and the text files that belong to them.
 #[derive(Clone)]

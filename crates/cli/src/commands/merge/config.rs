@@ -8,13 +8,14 @@ use anyhow::{Context, Result};
 use maec_checkpoint::{fingerprint, model_hash};
 use maec_merge::config::{ConfigJob, ConfigPlan, Joined, Loaded, chat_template, join_vocabularies};
 use maec_merge::engine::Pool;
+use maec_merge::folder::{Input, TOKENIZER_TEXTS, card, provenance};
 use maec_merge::vocabulary::Union;
 use maec_recipe::mergekit::{Config, ModelName};
 use serde::Serialize;
 
 use super::Args;
 use crate::failure::{Problems, usage};
-use crate::merged::{Input, Stamps, Target, card, provenance};
+use crate::merged::{Stamps, Target};
 use crate::models::Models;
 use crate::output::ReportFile;
 use crate::{input, output, progress, size, table};
@@ -177,17 +178,6 @@ impl Opened {
         self.loaded.par_iter().map(one).collect()
     }
 }
-
-/// Files that go with a tokenizer.
-const TOKENIZER_TEXTS: [&str; 7] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-];
 
 fn said(report: &ConfigReport, out: &Path, opened: &Opened) -> String {
     let plan = &report.plan;

@@ -5,12 +5,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use maec_checkpoint::{Weights, fingerprint};
 use maec_merge::engine::Pool;
+use maec_merge::folder::{card, provenance};
 use maec_merge::{Inputs, MaecJob, Report, check};
 use maec_recipe::{MergeMethod, Recipe};
 
 use super::Args;
 use crate::failure::Problems;
-use crate::merged::{Stamps, Target, card, provenance};
+use crate::merged::{Stamps, Target};
 use crate::models::{Model, Models};
 use crate::output::ReportFile;
 use crate::{input, output, progress, table};
