@@ -94,12 +94,16 @@ impl Command {
 /// What is trained on, and how its text becomes tokens.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// JSONL file, or folder of them, with a "text" in every line; `:WEIGHT` is its share of the tokens (default 1).
+    /// JSONL file, or folder of them, with a "text" in every line, or what `maec corpus prepare` wrote; `:WEIGHT` is its share
+    /// of the tokens (default 1).
     #[arg(long = "corpus", value_name = "FILE[:WEIGHT]", required = true)]
     pub corpora: Vec<CorpusArg>,
     /// tokenizer.json, or a folder with one; the model's own by default.
     #[arg(long, value_name = "FILE")]
     pub tokenizer: Option<PathBuf>,
+    /// Tokens of a window of prepared corpora [default: 1024, or the model's positions where these are fewer].
+    #[arg(long, value_name = "N")]
+    pub seq_len: Option<usize>,
 }
 
 impl DataArgs {
@@ -109,30 +113,30 @@ impl DataArgs {
     }
 }
 
-/// AdamW and the loop around it.
+/// AdamW and the loop around it. What is not given is the preset's.
 #[derive(Debug, Args)]
 pub struct LoopArgs {
-    /// Sequences in a step.
-    #[arg(long, default_value_t = 64)]
-    pub batch: u32,
-    /// Peak learning rate.
-    #[arg(long, default_value_t = 2e-3)]
-    pub lr: f64,
-    /// Steps over which the learning rate rises from zero.
-    #[arg(long, default_value_t = 20)]
-    pub warmup: u32,
-    /// How the learning rate goes on after that.
-    #[arg(long, value_enum, default_value = "cosine")]
-    pub schedule: ScheduleArg,
-    /// Largest norm of the gradient; 0 does not clip.
-    #[arg(long, default_value_t = 1.0)]
-    pub clip: f64,
-    /// AdamW's β₂.
-    #[arg(long, default_value_t = 0.95)]
-    pub beta2: f64,
-    /// AdamW's ε.
-    #[arg(long, default_value_t = 1e-8)]
-    pub epsilon: f64,
+    /// Sequences in a step [default: 64].
+    #[arg(long)]
+    pub batch: Option<u32>,
+    /// Peak learning rate [default: 2e-3].
+    #[arg(long)]
+    pub lr: Option<f64>,
+    /// Steps over which the learning rate rises from zero [default: 20].
+    #[arg(long)]
+    pub warmup: Option<u32>,
+    /// How the learning rate goes on after that [default: cosine].
+    #[arg(long, value_enum)]
+    pub schedule: Option<ScheduleArg>,
+    /// Largest norm of the gradient; 0 does not clip [default: 1].
+    #[arg(long)]
+    pub clip: Option<f64>,
+    /// AdamW's β₂ [default: 0.95].
+    #[arg(long)]
+    pub beta2: Option<f64>,
+    /// AdamW's ε [default: 1e-8].
+    #[arg(long)]
+    pub epsilon: Option<f64>,
     /// Seed of the data's order and of fresh weights.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -141,23 +145,19 @@ pub struct LoopArgs {
 }
 
 impl LoopArgs {
-    /// The settings of a run of so many steps.
-    pub fn config(&self, steps: u32, weight_decay: f64) -> TrainConfig {
+    /// A preset with what was given in its place. A count of sequences replaces the preset's count of tokens.
+    pub fn over(&self, preset: TrainConfig) -> TrainConfig {
         TrainConfig {
-            steps,
-            sequences_per_step: self.batch,
-            learning_rate: self.lr,
-            warmup_steps: self.warmup,
-            schedule: match self.schedule {
-                ScheduleArg::Constant => Schedule::Constant,
-                ScheduleArg::Cosine => Schedule::Cosine,
-            },
-            weight_decay,
-            clip_norm: (self.clip != 0.0).then_some(self.clip),
-            beta2: self.beta2,
-            epsilon: self.epsilon,
+            sequences_per_step: self.batch.unwrap_or(preset.sequences_per_step),
+            tokens_per_step: preset.tokens_per_step.filter(|_| self.batch.is_none()),
+            learning_rate: self.lr.unwrap_or(preset.learning_rate),
+            warmup_steps: self.warmup.unwrap_or(preset.warmup_steps),
+            schedule: self.schedule.map_or(preset.schedule, Schedule::from),
+            clip_norm: self.clip.map_or(preset.clip_norm, |clip| (clip != 0.0).then_some(clip)),
+            beta2: self.beta2.unwrap_or(preset.beta2),
+            epsilon: self.epsilon.unwrap_or(preset.epsilon),
             seed: self.seed,
-            ..TrainConfig::default()
+            ..preset
         }
     }
 }
@@ -182,8 +182,17 @@ impl DeviceArg {
 pub enum ScheduleArg {
     /// It stays.
     Constant,
-    /// It falls to zero along half a cosine.
+    /// It falls along half a cosine.
     Cosine,
+}
+
+impl From<ScheduleArg> for Schedule {
+    fn from(schedule: ScheduleArg) -> Self {
+        match schedule {
+            ScheduleArg::Constant => Self::Constant,
+            ScheduleArg::Cosine => Self::Cosine,
+        }
+    }
 }
 
 /// A stored float.

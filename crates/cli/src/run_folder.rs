@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use maec_checkpoint::lora::WEIGHTS_FILE;
 use maec_checkpoint::{FileSource, SafetensorsReader, write_file};
-use maec_train::{Snapshot, TrainConfig};
+use maec_train::{MetricsFile, Record, Snapshot, TrainConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::input;
@@ -32,6 +33,12 @@ pub struct Provenance {
     pub settings: TrainConfig,
     /// The dtype written.
     pub dtype: String,
+    /// Tokens of a window of prepared corpora.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq_len: Option<usize>,
+    /// The adapter begun with or, of a fresh one, rank, alpha and targets; none where the model itself is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
 }
 
 impl Provenance {
@@ -45,6 +52,10 @@ impl Provenance {
         if let Some(difference) = self.settings.difference(&now.settings) {
             return Some(difference);
         }
+        if self.adapter != now.adapter {
+            let [then, now] = [self, now].map(|run| run.adapter.as_deref().unwrap_or("none"));
+            return Some(format!("adapter: {then} → {now}"));
+        }
         let parts = [
             ("version", self.version != now.version),
             ("model", self.start != now.start),
@@ -52,6 +63,7 @@ impl Provenance {
             ("corpora", self.corpora != now.corpora),
             ("key neurons", self.neurons != now.neurons),
             ("dtype", self.dtype != now.dtype),
+            ("--seq-len", self.seq_len != now.seq_len),
         ];
         parts.iter().find(|(_, differs)| *differs).map(|(part, _)| format!("other {part}"))
     }
@@ -108,7 +120,8 @@ impl RunFolder {
         if !resume || !out.exists() {
             return Ok(Begin::Fresh);
         }
-        let made = FileSource::open(&out.join("model.safetensors"))
+        let weights = if self.provenance.adapter.is_some() { WEIGHTS_FILE } else { "model.safetensors" };
+        let made = FileSource::open(&out.join(weights))
             .and_then(|file| SafetensorsReader::open(Arc::new(file)))
             .ok()
             .and_then(|file| file.metadata().get(PROVENANCE_KEY).cloned());
@@ -121,17 +134,41 @@ impl RunFolder {
     /// Writes a checkpoint in place of the last.
     pub fn save(&self, snapshot: &Snapshot) -> Result<()> {
         if !self.about().is_file() {
-            fs::create_dir_all(&self.path)
-                .with_context(|| format!("cannot create the folder `{}`", self.path.display()))?;
+            self.create()?;
             write_file(&self.about(), self.provenance.to_json()?.as_bytes())?;
         }
         Ok(snapshot.save(&self.checkpoint())?)
     }
 
+    /// Opens the file of metrics to go on after a step, and returns what it says of the steps before.
+    pub fn metrics(&self, after: u32) -> Result<(MetricsFile, Vec<Record>)> {
+        self.create()?;
+        Ok(MetricsFile::open(&self.metrics_file(), after)?)
+    }
+
+    /// What the file of metrics says so far.
+    pub fn records(&self) -> Result<Vec<Record>> {
+        Ok(MetricsFile::read(&self.metrics_file())?)
+    }
+
+    /// Removes the folder if a run has ended without a checkpoint to go on from.
+    pub fn abandon(&self) {
+        if !self.about().is_file() {
+            // What is left behind is begun afresh by the next run.
+            let _ = fs::remove_file(self.metrics_file());
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+
+    fn create(&self) -> Result<()> {
+        fs::create_dir_all(&self.path)
+            .with_context(|| format!("cannot create the folder `{}`", self.path.display()))
+    }
+
     /// Removes what is no longer needed. Anything else in the folder stays.
     pub fn remove(self) -> Result<()> {
         // The run is known by its run.json, so that goes last.
-        for file in [self.checkpoint(), self.about()] {
+        for file in [self.metrics_file(), self.checkpoint(), self.about()] {
             let mut unfinished = file.clone().into_os_string();
             unfinished.push(".maec.tmp");
             for file in [PathBuf::from(unfinished), file] {
@@ -149,6 +186,10 @@ impl RunFolder {
 
     fn checkpoint(&self) -> PathBuf {
         self.path.join("snapshot.safetensors")
+    }
+
+    fn metrics_file(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
     }
 
     fn about(&self) -> PathBuf {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use maec_checkpoint::{FileSink, sha256_hex};
-use maec_train::{KeyNeurons, TrainConfig, Trainer};
+use maec_train::{Cadence, KeyNeurons, TrainConfig, Trainer};
 use serde::Serialize;
 
 use crate::args::{DataArgs, LoopArgs};
-use crate::training::{self, Data, Origin};
+use crate::training::{self, Alone, Data, Origin};
 use crate::{output, table};
 
 /// Arguments of `maec neurons`.
@@ -42,17 +42,18 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<()> {
     training::check_k1(args.k1)?;
-    let settings = args.training.config(args.steps, 0.0);
+    let settings = args.training.over(TrainConfig { steps: args.steps, ..TrainConfig::default() });
     settings.check()?;
     let origin = Origin::model(&args.model)?;
     // A wrong output is found before the training, not after.
     output::spares(&args.out, args.data.paths().chain([args.model.as_path()]))?;
     drop(FileSink::create(&args.out)?);
     let data = Data::read(&args.data, &origin)?;
-    let mixture = data.mixture(settings.seed, &origin.config()?)?;
+    let sequences = data.sequences(settings.seed, &origin.config()?)?;
     let device = args.training.device.open()?.autodiff();
-    let mut trainer = Trainer::new(origin.build(&device)?, settings.clone(), mixture, None)?;
-    training::run(&mut trainer, &training::bar("finding key neurons", args.steps), 0, &mut |_| Ok(()))?;
+    let mut trainer = Trainer::new(origin.build(&device)?, settings.clone(), sequences, None)?;
+    let bar = training::bar("finding key neurons", args.steps);
+    training::run(&mut trainer, &bar, Cadence::default(), None, &mut Alone)?;
     let neurons = training::key_neurons(&origin, &trainer, settings.learning_rate, args.k1)?;
     neurons.save(&args.out, &metadata(&origin, &data, &settings, args.k1)?)?;
     report(args, &neurons, &trainer)
@@ -65,11 +66,10 @@ pub fn metadata(
     settings: &TrainConfig,
     k1: f64,
 ) -> Result<BTreeMap<String, String>> {
-    let corpora: Vec<_> = data.corpora.iter().map(|corpus| (&corpus.sha256, corpus.weight)).collect();
     Ok(BTreeMap::from([
         ("start".into(), origin.identity()?),
         ("tokenizer".into(), sha256_hex(data.texts["tokenizer.json"].as_bytes())),
-        ("corpora".into(), serde_json::to_string(&corpora)?),
+        ("corpora".into(), serde_json::to_string(&data.identities())?),
         ("settings".into(), serde_json::to_string(settings)?),
         ("k1".into(), k1.to_string()),
         ("maec".into(), env!("CARGO_PKG_VERSION").into()),

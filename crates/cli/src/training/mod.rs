@@ -1,27 +1,28 @@
 //! What training commands share: where weights come from, the data, and the loop with its bar and checkpoints.
 
-use std::collections::{BTreeMap, VecDeque};
+mod data;
+mod held_out;
+mod watch;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use burn::tensor::Device;
-use indicatif::ProgressBar;
 use maec_checkpoint::{fingerprint, sha256_hex};
-use maec_model::{Decoder, ModelConfig, WordTokenizer};
-use maec_train::{KeyNeurons, Mixture, Random, Source, Trainer, importance};
+use maec_model::{Decoder, ModelConfig};
+use maec_train::{KeyNeurons, Random, Trainer, importance};
 
-use crate::args::DataArgs;
 use crate::failure::usage;
-use crate::input::{self, Corpus};
-use crate::interrupt;
+use crate::input;
 use crate::models::{Model, Models};
-use crate::{progress, table};
+
+pub use data::Data;
+pub use held_out::Measured;
+pub use watch::{Alone, Keeper, bar, run};
 
 /// Stream of the seed that fresh weights are drawn from; the data's order uses the low ones.
 const WEIGHTS_STREAM: u64 = u64::MAX;
-/// Steps that the loss shown is the mean of.
-const SHOWN_STEPS: usize = 20;
 
 /// Where a run's weights come from.
 #[allow(clippy::large_enum_variant, reason = "there is one in a run")]
@@ -105,108 +106,6 @@ impl Origin {
 fn deviation(config: &str) -> f32 {
     let json: serde_json::Value = serde_json::from_str(config).unwrap_or_default();
     json["initializer_range"].as_f64().unwrap_or(0.02) as f32
-}
-
-/// What a run learns from.
-pub struct Data {
-    /// The tokenizer's files, by name.
-    pub texts: BTreeMap<String, String>,
-    /// The corpora.
-    pub corpora: Vec<Corpus>,
-    tokenizer: WordTokenizer,
-    end: Option<u32>,
-}
-
-impl Data {
-    /// Reads the corpora and the tokenizer.
-    pub fn read(args: &DataArgs, origin: &Origin) -> Result<Self> {
-        let texts = origin.tokenizer_files(args.tokenizer.as_ref())?;
-        let tokenizer = WordTokenizer::from_json(&texts["tokenizer.json"])?;
-        let end = origin.config()?.eos_token_ids.first().copied().or_else(|| tokenizer.id_of("</s>"));
-        let corpora = args.corpora.iter().map(input::corpus).collect::<Result<_>>()?;
-        Ok(Self { texts, corpora, tokenizer, end })
-    }
-
-    /// A configuration with the tokenizer's start and end tokens, where it has none.
-    pub fn complete(&self, config: ModelConfig) -> ModelConfig {
-        ModelConfig {
-            bos_token_id: config.bos_token_id.or_else(|| self.tokenizer.id_of("<s>")),
-            eos_token_ids: match config.eos_token_ids.as_slice() {
-                [] => self.end.into_iter().collect(),
-                known => known.to_vec(),
-            },
-            ..config
-        }
-    }
-
-    /// The mixture of the corpora, in the order of a seed, for a model. Texts are tokenized anew.
-    pub fn mixture(&self, seed: u64, model: &ModelConfig) -> Result<Mixture> {
-        let sources = self.corpora.iter().map(|corpus| Source {
-            name: corpus.name.clone(),
-            sequences: input::tokenize(&self.tokenizer, self.end, &corpus.texts),
-            weight: corpus.weight,
-        });
-        Ok(Mixture::new(sources.collect(), seed, model.vocab_size, model.max_position_embeddings)?)
-    }
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, Copy)]
-pub struct Outcome {
-    /// Mean loss of the last steps; none where none was done.
-    pub loss: Option<f32>,
-    /// Seconds it took.
-    pub seconds: f64,
-    /// Tokens trained on in them.
-    pub tokens: u64,
-}
-
-/// Trains to the end, with a bar. `save` is called every `every` steps (0: never), and once more when interrupted,
-/// which is an error.
-pub fn run(
-    trainer: &mut Trainer,
-    bar: &ProgressBar,
-    every: u32,
-    save: &mut dyn FnMut(&Trainer) -> Result<()>,
-) -> Result<Outcome> {
-    let (start, begun_with) = (Instant::now(), trainer.tokens());
-    let mut losses = VecDeque::with_capacity(SHOWN_STEPS);
-    let mean = |losses: &VecDeque<f32>| match losses.len() {
-        0 => None,
-        n => Some(losses.iter().sum::<f32>() / n as f32),
-    };
-    bar.set_position(trainer.steps_done().into());
-    bar.reset_eta();
-    while !trainer.finished() {
-        if interrupt::requested() {
-            save(trainer)?;
-            bar.abandon();
-            bail!("interrupted after {} of {} steps", trainer.steps_done(), bar.length().unwrap_or_default());
-        }
-        let step = trainer.step()?;
-        if losses.len() == SHOWN_STEPS {
-            losses.pop_front();
-        }
-        losses.push_back(step.loss);
-        let rate = (trainer.tokens() - begun_with) as f64 / start.elapsed().as_secs_f64();
-        bar.set_message(format!(
-            "loss {:.3} · {} tokens/s",
-            mean(&losses).unwrap_or(step.loss),
-            table::count(rate as u64)
-        ));
-        bar.set_position(step.step.into());
-        if every > 0 && step.step % every == 0 && !trainer.finished() {
-            save(trainer)?;
-        }
-    }
-    bar.finish_and_clear();
-    let tokens = trainer.tokens() - begun_with;
-    Ok(Outcome { loss: mean(&losses), seconds: start.elapsed().as_secs_f64(), tokens })
-}
-
-/// A bar for a run of so many steps.
-pub fn bar(label: &str, steps: u32) -> ProgressBar {
-    progress::bar(label, steps.into())
 }
 
 /// Refuses a k₁ that is no share.
