@@ -4,16 +4,33 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use js_sys::Uint8Array;
 use maec_checkpoint::{ByteSource, Error, FileSet, SourceFiles};
 use send_wrapper::SendWrapper;
-use web_sys::{Blob, FileReaderSync};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::Blob;
 
 use crate::ahead::{ReadAhead, Window};
 use crate::js;
 
-/// Bytes that JavaScript holds at once while more are copied.
-const PIECE: usize = 16 << 20;
+/// Bytes that JavaScript holds at once while more are copied: what goes into the youngest part of its memory.
+const PIECE: usize = 1 << 20;
+
+// As text, one byte a character, which goes as soon as it was read. Array buffers would be left lying until some
+// hundred megabytes have gathered: collectors do not see how much lies behind them.
+#[wasm_bindgen(inline_js = "
+export function read(blob, into) {
+  const text = new FileReaderSync().readAsBinaryString(blob);
+  if (text.length !== into.length) return false;
+  for (let i = 0; i < into.length; i++) into[i] = text.charCodeAt(i);
+  return true;
+}
+")]
+extern "C" {
+    /// Reads a blob that is as long as `into`; `false` where it is not.
+    #[wasm_bindgen(catch)]
+    fn read(blob: &Blob, into: &mut [u8]) -> Result<bool, JsValue>;
+}
 
 /// A `Blob` or `File`, sliced for every read and never held whole. For workers: a page may not read synchronously.
 #[derive(Debug, Clone)]
@@ -46,8 +63,8 @@ impl ByteSource for BlobSource {
         for piece in buf.chunks_mut(PIECE) {
             let end = at + piece.len() as u64;
             let slice = self.blob.slice_with_f64_and_f64(at as f64, end as f64);
-            let read = slice.and_then(|slice| FileReaderSync::new()?.read_as_array_buffer(&slice));
-            let buffer = read.map_err(|e| {
+            let read = slice.and_then(|slice| read(&slice, piece));
+            let whole = read.map_err(|e| {
                 let reason = match js::name(&e).as_str() {
                     "NotReadableError" | "NotFoundError" => {
                         "it changed or moved since it was opened; open it again".into()
@@ -56,11 +73,9 @@ impl ByteSource for BlobSource {
                 };
                 Error::Io { path: self.name.clone(), source: io::Error::other(reason) }
             })?;
-            let bytes = Uint8Array::new(&buffer);
-            if bytes.length() as usize != piece.len() {
+            if !whole {
                 return Err(truncated());
             }
-            bytes.copy_to(piece);
             at = end;
         }
         Ok(())
