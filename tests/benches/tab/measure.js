@@ -9,7 +9,7 @@ const TENSOR_BYTES = 16 * 2 ** 20;
 /** What stands in front of a safetensors file's tensors. */
 function header() {
   const entries = Array.from({ length: tensors }, (_, i) => [
-    `model.layers.${String(i).padStart(3, '0')}.mlp.up_proj.weight`,
+    `model.layers.${i}.mlp.up_proj.weight`,
     { dtype: 'BF16', shape: [4096, 2048], data_offsets: [i * TENSOR_BYTES, (i + 1) * TENSOR_BYTES] },
   ]);
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));

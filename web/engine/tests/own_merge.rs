@@ -175,6 +175,7 @@ fn every_problem_is_a_sentence() {
     assert!(problems(&TIES.replace("density", "densty"), &items)[0].contains("`density`"));
     assert!(problems(&TIES.replace("filter: mlp", "filter: mpl"), &items)[0].contains("matches no tensor"));
     assert!(problems(&TIES.replace("model: b,", "model: b+lora,"), &items)[0].contains("adapter"));
+    assert!(problems(&format!("{TIES}tokenizer: {{source: union}}\n"), &items)[0].contains("companion"));
     assert!(problems("merge_method: [", &items)[0].ends_with('.'));
     assert!(problems(&format!("{TIES}chat_template: chatml\n"), &items)[0].contains("template"));
     for sentence in problems(&TIES.replace("density: 0.4", "density: 4"), &items) {

@@ -33,7 +33,8 @@ pub(super) async fn known<H: Host>(job: &Job<'_, H>, opened: &Opened<'_>) -> Res
                 fingerprints.push(fingerprint(weights.as_ref())?);
             }
             let inputs = serde_json::json!(fingerprints).to_string();
-            (recipe.to_yaml(), provenance(recipe.to_json(), inputs))
+            // JSON is YAML, and the code that writes it is there already.
+            (recipe.to_json(), provenance(recipe.to_json(), inputs))
         }
         What::Config(configured) => {
             let Configured { config, loaded, .. } = configured.as_ref();
@@ -67,15 +68,10 @@ pub(super) async fn write(
     card: &str,
 ) -> Result<(), Failure> {
     for (name, text) in &opened.texts {
-        let changed = match (name.as_str(), &opened.what) {
-            (CONFIG, _) => Some(folder::config(text, outputs, sizes).map_err(|error| {
+        let changed = match name.as_str() {
+            CONFIG => Some(folder::config(text, outputs, sizes).map_err(|error| {
                 Failure::refused(format!("config.json is no JSON object: {error}."), "Correct the base's.")
             })?),
-            ("tokenizer.json", What::Config(configured)) => {
-                let union = configured.union.as_ref();
-                let joined = union.map(|(union, text)| union.tokenizer_json(text));
-                joined.transpose().map_err(Failure::of)?
-            }
             _ => None,
         };
         writing.text(name, changed.as_deref().unwrap_or(text)).await?;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use maec_checkpoint::{ModelFolder, Weights, read_text};
 use maec_merge::Inputs;
-use maec_merge::config::{Joined, Loaded, join_vocabularies, method};
-use maec_merge::folder::{TEXTS, TOKENIZER_TEXTS};
-use maec_merge::vocabulary::Union;
+use maec_merge::config::{Loaded, method};
+use maec_merge::folder::TEXTS;
 use maec_protocol::Merging;
 use maec_recipe::Recipe;
 use maec_recipe::mergekit::{Config, ModelName};
@@ -28,8 +27,6 @@ pub(crate) struct Opened<'a> {
     pub files: Vec<(&'a Looked, Vec<String>)>,
     /// The text files that go along with the output, by name.
     pub texts: BTreeMap<String, String>,
-    /// Worth knowing.
-    pub notes: Vec<String>,
     /// Counts what is read of the weights.
     pub count: Count,
 }
@@ -46,8 +43,6 @@ pub(crate) enum What {
 pub(crate) struct Configured {
     pub config: Config,
     pub loaded: Vec<Loaded>,
-    /// The joined vocabulary, and the tokenizer that it extends.
-    pub union: Option<(Arc<Union>, String)>,
 }
 
 /// A merge, or everything that stands in its way, in sentences.
@@ -108,7 +103,7 @@ async fn of_recipe<'a>(items: &[&'a Looked], recipe: &Recipe) -> Result<Found<'a
     let models = models.map(|weights| count.of(weights));
     let texts = texts(parts.item).await?;
     let what = What::Recipe(recipe.clone(), models);
-    Ok(Ok(Opened { what, files: parts.files(), texts, notes: Vec::new(), count }))
+    Ok(Ok(Opened { what, files: parts.files(), texts, count }))
 }
 
 async fn of_config<'a>(items: &[&'a Looked], mut config: Config) -> Result<Found<'a>, Failure> {
@@ -122,6 +117,10 @@ async fn of_config<'a>(items: &[&'a Looked], mut config: Config) -> Result<Found
             Ok(part) => found.push((name, part)),
             Err(problem) => problems.push(problem),
         }
+    }
+    if config.tokenizer.is_some() {
+        // What reads and joins tokenizers is left out of the tab's code for its size.
+        problems.push("tokenizer: the tab joins no vocabularies; merge with the companion (`maec merge`), or leave the key out where all models have one vocabulary.".into());
     }
     if let Some(template) =
         config.chat_template.as_ref().filter(|it| !it.contains("{%") && !it.contains("{{"))
@@ -169,30 +168,12 @@ async fn of_config<'a>(items: &[&'a Looked], mut config: Config) -> Result<Found
     if !problems.is_empty() {
         return Ok(Err(problems));
     }
-    let tokenizers: Vec<Option<String>> =
-        all_texts.iter().map(|texts| texts.get("tokenizer.json").cloned()).collect();
-    let Joined { models: mut loaded, union } = match join_vocabularies(&config, loaded, &tokenizers) {
-        Ok(joined) => joined,
-        Err(problem) => return Ok(Err(vec![sentence(&problem.to_string())])),
-    };
     // The output's files are the base's, or the first model's that has any.
     let has_texts = all_texts.iter().position(|texts| !texts.is_empty()).unwrap_or(0);
     let mut texts = all_texts.get(has_texts).cloned().unwrap_or_default();
-    let mut notes = Vec::new();
-    if let Some(union) = &union {
-        notes.push(sentence(&union.summary()));
-        // The files that go with a tokenizer are those of the model whose tokenizer it was.
-        for name in TOKENIZER_TEXTS {
-            match all_texts[union.foundation].get(name) {
-                Some(text) => drop(texts.insert(name.into(), text.clone())),
-                None => drop(texts.remove(name)),
-            }
-        }
-    }
     if let Some(template) = &config.chat_template {
         texts.insert("chat_template.jinja".into(), template.clone());
     }
-    let union = union.and_then(|union| Some((union.clone(), tokenizers[union.foundation].clone()?)));
     let pins: Vec<(ModelName, ModelName)> =
         found.iter().map(|(name, part)| ((*name).clone(), pinned(name, part))).collect();
     let pin = |name: &mut ModelName| {
@@ -202,8 +183,8 @@ async fn of_config<'a>(items: &[&'a Looked], mut config: Config) -> Result<Found
     };
     config.rename(&mut { pin });
     loaded.iter_mut().for_each(|model| pin(&mut model.name));
-    let what = What::Config(Box::new(Configured { config, loaded, union }));
-    Ok(Ok(Opened { what, files: merged(files), texts, notes, count }))
+    let what = What::Config(Box::new(Configured { config, loaded }));
+    Ok(Ok(Opened { what, files: merged(files), texts, count }))
 }
 
 /// A name's model or delta among the items, or in a sentence why there is none.

@@ -69,12 +69,12 @@ pub(super) fn of(opened: &Opened<'_>, shard_bytes: u64) -> Result<Result<FilePla
                         fetch_bytes: 0,
                         seconds: (plan.bytes_read + written) as f64 / MAEC_BYTES_PER_SEC,
                         storage_free: None,
-                        notes: opened.notes.clone(),
+                        notes: Vec::new(),
                     })
                 }
             }
         }
-        What::Config(configured) => of_config(configured, opened, shard_bytes)?,
+        What::Config(configured) => of_config(configured, shard_bytes)?,
     };
     Ok(planned.and_then(|plan| match plan.memory_bytes {
         0..=MOST_MEMORY => Ok(plan),
@@ -86,11 +86,7 @@ pub(super) fn of(opened: &Opened<'_>, shard_bytes: u64) -> Result<Result<FilePla
     }))
 }
 
-fn of_config(
-    configured: &Configured,
-    opened: &Opened<'_>,
-    shard_bytes: u64,
-) -> Result<Result<FilePlan, Vec<String>>, Failure> {
+fn of_config(configured: &Configured, shard_bytes: u64) -> Result<Result<FilePlan, Vec<String>>, Failure> {
     let job = match ConfigJob::new(&configured.config, &configured.loaded) {
         Ok(job) => job,
         Err(problems) => return Ok(Err(problems.iter().map(|it| sentence(&it.to_string())).collect())),
@@ -110,7 +106,7 @@ fn of_config(
         fetch_bytes: 0,
         seconds: (plan.bytes_read + plan.bytes_written) as f64 / BYTES_PER_SEC,
         storage_free: None,
-        notes: opened.notes.clone(),
+        notes: Vec::new(),
     }))
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn write<H: Host>(
             (hash, whole(writing, files).await?)
         }
         What::Config(configured) => {
-            let Configured { config, loaded, union } = configured.as_ref();
+            let Configured { config, loaded } = configured.as_ref();
             let mut merge = ConfigJob::new(config, loaded)
                 .map_err(|problems| in_the_way(problems.iter().map(ToString::to_string).collect()))?;
             let shards = stream.cut(&merge, shard_bytes)?;
@@ -63,7 +63,6 @@ pub(crate) async fn write<H: Host>(
             if merge.is_sliced() {
                 sizes.extend(["num_hidden_layers", "n_layer"].map(|key| (key, merge.layers())));
             }
-            sizes.extend(union.iter().map(|(union, _)| ("vocab_size", union.vocabulary.rows())));
             let card = card::of_config(&planned, merge.method(), &stream.known.inputs, &hash);
             let files = stream.beside(&mut writing, (merge.outputs(), &shards), &sizes, &card).await;
             (hash, whole(writing, files).await?)

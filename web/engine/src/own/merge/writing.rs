@@ -16,10 +16,19 @@ pub(super) struct Writing {
     folder: Rc<dyn Folder>,
     /// Names of the files that were there before.
     before: Vec<String>,
-    /// All files begun, each with its length and, until it is visible, what writes it; the last may not be whole.
-    files: Vec<(String, u64, Option<Box<dyn OutFile>>)>,
+    /// All files begun; the last may not be whole.
+    files: Vec<Begun>,
     /// Bytes of the last file that are yet to be written.
     buffer: Vec<u8>,
+}
+
+/// A file that has begun.
+struct Begun {
+    name: String,
+    /// Bytes written.
+    length: u64,
+    /// What writes it, until it is visible.
+    file: Option<Box<dyn OutFile>>,
 }
 
 impl Writing {
@@ -41,10 +50,10 @@ impl Writing {
     /// Begins a file.
     pub async fn begin(&mut self, name: &str) -> Result<(), Failure> {
         // The name may be there from now on, whatever comes of the file.
-        self.files.push((name.to_owned(), 0, None));
+        self.files.push(Begun { name: name.to_owned(), length: 0, file: None });
         let file = self.folder.create(name).await?;
         if let Some(last) = self.files.last_mut() {
-            last.2 = Some(file);
+            last.file = Some(file);
         }
         Ok(())
     }
@@ -65,7 +74,7 @@ impl Writing {
 
     /// The file begun last is whole.
     pub async fn flush(&mut self) -> Result<(), Failure> {
-        if let Some((_, length, Some(file))) = self.files.last_mut() {
+        if let Some(Begun { length, file: Some(file), .. }) = self.files.last_mut() {
             file.write(&self.buffer).await?;
             *length += self.buffer.len() as u64;
         }
@@ -82,17 +91,17 @@ impl Writing {
 
     /// Makes all files visible; their names and lengths in the order in which they were begun.
     pub async fn finish(&mut self) -> Result<Vec<(String, u64)>, Failure> {
-        for (_, _, file) in &mut self.files {
-            if let Some(file) = file.take() {
+        for begun in &mut self.files {
+            if let Some(file) = begun.file.take() {
                 file.finish().await?;
             }
         }
-        Ok(self.files.iter().map(|(name, length, _)| (name.clone(), *length)).collect())
+        Ok(self.files.iter().map(|begun| (begun.name.clone(), begun.length)).collect())
     }
 
     /// Leaves the folder as it was, but for files of earlier merges that were replaced.
     pub async fn undo(self) {
-        for (name, _, file) in self.files {
+        for Begun { name, file, .. } in self.files {
             if let Some(file) = file {
                 file.discard().await;
             }
