@@ -237,3 +237,15 @@ fn files_that_could_not_be_kept_are_found_before_training() {
     let message = refused(folder, 2, &format!("{line} --out out --metrics m.jsonl --resume"));
     assert!(message.contains("too late for `m.jsonl`"), "{message}");
 }
+
+#[test]
+#[cfg(not(feature = "mpi"))]
+fn a_build_without_mpi_does_not_train_twice_over() {
+    let folder = tempfile::tempdir().unwrap();
+    world(folder.path());
+    let line = format!("{BASE} --steps 1 --out out");
+    let mut command = maec(folder.path());
+    command.env("OMPI_COMM_WORLD_RANK", "1").env("OMPI_COMM_WORLD_SIZE", "2");
+    let message = said(&command.args(line.split_whitespace()).output().unwrap(), 2, &line);
+    assert!(message.contains("feature mpi") && !folder.path().join("out").exists(), "{message}");
+}

@@ -32,11 +32,6 @@ pub struct KeepingArgs {
 }
 
 impl KeepingArgs {
-    /// When what is due.
-    pub fn cadence(&self) -> Cadence {
-        Cadence { evaluate_every: self.evaluate_every, checkpoint_every: self.checkpoint_every }
-    }
-
     /// Files that are written.
     pub fn outputs(&self) -> impl Iterator<Item = &PathBuf> {
         self.metrics.iter().chain(&self.report)
@@ -89,9 +84,17 @@ pub struct Kept<'a> {
     pub measured: Measured,
     /// The report's headline.
     pub title: String,
+    /// Whether this rank writes what is due.
+    pub leads: bool,
 }
 
 impl Kept<'_> {
+    /// When what is due. All ranks measure, so that none waits for another.
+    pub fn cadence(&self) -> Cadence {
+        let checkpoint_every = if self.leads { self.args.checkpoint_every } else { 0 };
+        Cadence { evaluate_every: self.args.evaluate_every, checkpoint_every }
+    }
+
     /// Writes what is to stay of a run that is over.
     pub fn finish(&self, trainer: &Trainer) -> Result<()> {
         if let Some(path) = &self.args.metrics {
@@ -113,7 +116,13 @@ impl Kept<'_> {
 
 impl Keeper for Kept<'_> {
     fn save(&mut self, trainer: &Trainer) -> Result<()> {
-        self.folder.save(&trainer.snapshot()?)?;
+        let snapshot = trainer.snapshot()?;
+        if !self.leads {
+            // A rank is lost, perhaps the one that leads. All that are left have the same snapshot, and one is enough.
+            let _ = self.folder.save(&snapshot);
+            return Ok(());
+        }
+        self.folder.save(&snapshot)?;
         self.report(trainer)
     }
 

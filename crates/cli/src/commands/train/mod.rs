@@ -2,12 +2,14 @@
 
 mod adapter;
 mod keeping;
+mod ranks;
 mod settings;
 mod summary;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use indicatif::ProgressBar;
 use maec_checkpoint::{
     AtomicFolder, Dtype, FileSink, ModelFiles, Weights, dtype, model_hash, read_file, sha256_hex,
     write_model_folder,
@@ -17,6 +19,7 @@ use maec_train::Trainer;
 
 use self::adapter::{Lora, LoraArgs};
 use self::keeping::{KeepingArgs, Kept};
+use self::ranks::Ranks;
 use self::settings::SettingsArgs;
 use self::summary::Summary;
 use crate::args::{DataArgs, FloatArg, LoopArgs};
@@ -86,7 +89,10 @@ pub fn run(args: &Args) -> Result<()> {
     settings.check()?;
     training::check_k1(args.k1)?;
     let lora = Lora::read(&args.lora)?;
-    check_outputs(args, lora.is_some())?;
+    let ranks = Ranks::find()?;
+    if ranks.leads() {
+        check_outputs(args, lora.is_some())?;
+    }
     let data = Data::read(&args.data, &origin)?;
     let measured = args.keeping.measured(&data)?;
     let model = data.complete(origin.config()?);
@@ -106,7 +112,8 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let device = args.training.device.open()?.autodiff();
     let (folder, begin) = RunFolder::open(&args.out, provenance.clone(), args.resume)?;
-    let mut trainer = match begin {
+    let trainer = match begin {
+        Begin::Finished if !ranks.leads() => return Ok(()),
         Begin::Finished => {
             // It may have been killed while it cleared up.
             folder.remove()?;
@@ -120,7 +127,7 @@ pub fn run(args: &Args) -> Result<()> {
             return Ok(());
         }
         Begin::Fresh => {
-            if args.resume {
+            if args.resume && ranks.leads() {
                 progress::note("there is no checkpoint yet: beginning with step 1");
             }
             let decoder = origin.build(&device)?;
@@ -131,15 +138,29 @@ pub fn run(args: &Args) -> Result<()> {
         }
         Begin::From(snapshot) => Trainer::resume(*snapshot, model.clone(), settings, sequences, &device)?,
     };
+    let mut trainer = ranks.join(trainer)?;
     let title = format!("Training of {}", args.out.display());
-    let kept = Kept { args: &args.keeping, folder: &folder, measured, title };
-    let summary = train(args, &origin, data, &model, &provenance, &mut trainer, kept);
-    let summary = summary.inspect_err(|_| folder.abandon())?;
-    folder.remove()?;
-    summary.print(args.json)
+    let kept = Kept { args: &args.keeping, folder: &folder, measured, title, leads: ranks.leads() };
+    match train(args, &origin, data, &model, &provenance, &mut trainer, kept) {
+        Ok(None) => Ok(()),
+        Ok(Some(summary)) => {
+            folder.remove()?;
+            summary.print(args.json)
+        }
+        Err(error) => {
+            if ranks.leads() {
+                folder.abandon();
+            }
+            if ranks.several() {
+                // A normal end would wait for the other ranks, and these for this one; without it mpirun ends them.
+                std::mem::forget(trainer);
+            }
+            Err(error)
+        }
+    }
 }
 
-/// Trains, and writes all that comes of it.
+/// Trains, and where this rank leads, writes all that comes of it.
 fn train(
     args: &Args,
     origin: &Origin,
@@ -148,14 +169,17 @@ fn train(
     provenance: &Provenance,
     trainer: &mut Trainer,
     mut kept: Kept<'_>,
-) -> Result<Summary> {
-    let (mut metrics, before) = kept.folder.metrics(trainer.steps_done())?;
-    let seconds = before.last().map_or(0.0, |record| record.seconds);
+) -> Result<Option<Summary>> {
     let steps = trainer.config().steps;
-    let bar = training::bar("training", steps);
-    let outcome =
-        training::run(trainer, &bar, args.keeping.cadence(), Some((&mut metrics, seconds)), &mut kept)
-            .map_err(|error| if interrupt::requested() { resumable(&error) } else { error })?;
+    let opened = kept.leads.then(|| kept.folder.metrics(trainer.steps_done())).transpose()?;
+    let mut metrics = opened.map(|(file, before)| (file, before.last().map_or(0.0, |record| record.seconds)));
+    let metrics = metrics.as_mut().map(|(file, seconds)| (file, *seconds));
+    let bar = if kept.leads { training::bar("training", steps) } else { ProgressBar::hidden() };
+    let outcome = training::run(trainer, &bar, kept.cadence(), metrics, &mut kept)
+        .map_err(|error| if interrupt::requested() { resumable(&error) } else { error })?;
+    if !kept.leads {
+        return Ok(None);
+    }
     if let Some(path) = &args.key_neurons {
         let settings = trainer.config();
         let found = training::key_neurons(origin, trainer, settings.learning_rate, args.k1)?;
@@ -188,7 +212,7 @@ fn train(
         }
     };
     let memory = trainer.memory();
-    Ok(Summary {
+    Ok(Some(Summary {
         out: args.out.display().to_string(),
         model_hash,
         parameters: model.parameters() as u64,
@@ -198,7 +222,7 @@ fn train(
         loss: outcome.loss,
         tokens_per_second: outcome.loss.map(|_| outcome.tokens as f64 / outcome.seconds),
         memory,
-    })
+    }))
 }
 
 /// Wrong outputs are found before the hours of training, not after.
