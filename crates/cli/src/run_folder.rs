@@ -36,6 +36,9 @@ pub struct Provenance {
     /// Tokens of a window of prepared corpora.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq_len: Option<usize>,
+    /// Whether matrices are held in bf16.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bf16: bool,
     /// The adapter begun with or, of a fresh one, rank, alpha and targets; none where the model itself is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
@@ -63,6 +66,7 @@ impl Provenance {
             ("corpora", self.corpora != now.corpora),
             ("key neurons", self.neurons != now.neurons),
             ("dtype", self.dtype != now.dtype),
+            ("--bf16", self.bf16 != now.bf16),
             ("--seq-len", self.seq_len != now.seq_len),
         ];
         parts.iter().find(|(_, differs)| *differs).map(|(part, _)| format!("other {part}"))

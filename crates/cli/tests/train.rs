@@ -190,6 +190,29 @@ fn the_published_preset_accumulates_to_its_tokens() {
 }
 
 #[test]
+fn a_model_in_bf16_is_trained_as_it_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    world(folder);
+    ok(folder, &format!("{BASE} --steps 2 --dtype bfloat16 --out base"));
+    ok(folder, "neurons --model base --corpus world/ability --steps 2 --batch 4 --out mask");
+    let line = "train --model base --corpus world/ability --neurons mask --batch 4 --warmup 1 --steps 4";
+    let wide = json(folder, &format!("{line} --out wide"));
+    let held = json(folder, &format!("{line} --bf16 --dtype bfloat16 --out held"));
+    let [wide_bytes, held_bytes] =
+        [&wide, &held].map(|summary| summary["memory"]["weights"].as_u64().unwrap());
+    assert!(held_bytes < wide_bytes * 52 / 100, "{held_bytes} of {wide_bytes}");
+    let trained = held["trained_parameters"].as_u64().unwrap();
+    let masters = held["memory"]["masters"].as_u64().unwrap();
+    assert!(masters > 0 && masters <= 4 * trained, "{masters} for {trained}");
+    // Outside the mask not a bit is another.
+    ok(folder, "delta --base base --trained held --neurons mask --out d.safetensors");
+    let message =
+        refused(folder, 2, &format!("{} --bf16 --out other", line.replace("--model base", "--model wide")));
+    assert!(message.contains("--bf16 would round"), "{message}");
+}
+
+#[test]
 fn prepared_corpora_are_trained_on_in_windows() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
-use maec_checkpoint::{fingerprint, sha256_hex};
-use maec_model::{Decoder, ModelConfig};
+use maec_checkpoint::{Dtype, TensorInfo, dtype, fingerprint, sha256_hex};
+use maec_model::{Decoder, ModelConfig, Precision, Storage};
 use maec_train::{KeyNeurons, Random, Trainer, importance};
 
 use crate::failure::usage;
 use crate::input;
-use crate::models::{Model, Models};
+use crate::models::{Model, Models, check_finite};
 
 pub use data::Data;
 pub use held_out::Measured;
@@ -70,6 +70,20 @@ impl Origin {
                 Ok(Decoder::init(config.clone(), device, deviation(text), &mut || random.normal()))
             }
         }
+    }
+
+    /// The weights on a device for a run: with `bf16`, matrices stay in the 16 bits that they are stored in, and what is trained
+    /// of them gets f32 masters. Fails where a matrix is stored in more.
+    pub fn build_stored(&self, device: &Device, bf16: bool) -> Result<Decoder> {
+        let (Self::Model(model), true) = (self, bf16) else { return self.build(device) };
+        let rounded = |info: &&TensorInfo| info.shape.len() > 1 && info.dtype != Dtype::BF16;
+        if let Some(info) = model.weights.tensors().iter().find(rounded) {
+            let dtype = dtype::name(info.dtype);
+            return Err(usage(format!("--bf16 would round `{}`, which is {dtype}; leave it out", info.name)));
+        }
+        check_finite(model.weights.as_ref())?;
+        let storage = Storage { matrices: Precision::Bf16, ..Storage::default() };
+        Ok(Decoder::load_as(model.config()?, model.weights.as_ref(), device, storage)?)
     }
 
     /// What tells it from any other.

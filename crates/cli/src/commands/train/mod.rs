@@ -65,6 +65,9 @@ pub struct Args {
     /// Share of all parameters that are key neurons.
     #[arg(long, default_value_t = 0.05, requires = "key_neurons")]
     k1: f64,
+    /// Hold a bf16 model's matrices as they are stored; what is trained of them has f32 masters.
+    #[arg(long, conflicts_with_all = ["init", "key_neurons"])]
+    bf16: bool,
     /// Dtype of the trained model.
     #[arg(long, value_enum, default_value = "float32")]
     dtype: FloatArg,
@@ -108,6 +111,7 @@ pub fn run(args: &Args) -> Result<()> {
         settings: settings.clone(),
         dtype: dtype::name(args.dtype.into()),
         seq_len: data.seq_len(),
+        bf16: args.bf16,
         adapter: lora.as_ref().map(Lora::identity).transpose()?,
     };
     let device = args.training.device.open()?.autodiff();
@@ -130,7 +134,7 @@ pub fn run(args: &Args) -> Result<()> {
             if args.resume && ranks.leads() {
                 progress::note("there is no checkpoint yet: beginning with step 1");
             }
-            let decoder = origin.build(&device)?;
+            let decoder = origin.build_stored(&device, args.bf16)?;
             match lora {
                 Some(lora) => lora.trainer(decoder, settings, sequences)?,
                 None => Trainer::new(decoder, settings, sequences, neurons)?,
