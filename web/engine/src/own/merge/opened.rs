@@ -34,7 +34,7 @@ pub(crate) struct Opened<'a> {
 /// What is merged.
 pub(crate) enum What {
     /// By a recipe.
-    Recipe(Recipe, Models),
+    Recipe(Box<Recipe>, Models),
     /// By a mergekit file, its names pinned to commits.
     Config(Box<Configured>),
 }
@@ -102,7 +102,7 @@ async fn of_recipe<'a>(items: &[&'a Looked], recipe: &Recipe) -> Result<Found<'a
     let count = Count::default();
     let models = models.map(|weights| count.of(weights));
     let texts = texts(parts.item).await?;
-    let what = What::Recipe(recipe.clone(), models);
+    let what = What::Recipe(Box::new(recipe.clone()), models);
     Ok(Ok(Opened { what, files: parts.files(), texts, count }))
 }
 
