@@ -93,7 +93,7 @@ impl Lora {
     }
 }
 
-/// Whether a folder holds nothing but an adapter that [`write`] wrote.
+/// Whether a folder holds nothing but an adapter that [`write()`] wrote.
 pub fn is_ours(path: &Path) -> bool {
     let weights = FileSource::open(&path.join(WEIGHTS_FILE))
         .and_then(|source| SafetensorsReader::open(Arc::new(source)));
