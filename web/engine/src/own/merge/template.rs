@@ -100,13 +100,15 @@ fn name(title: &str) -> ModelName {
 mod tests {
     use super::*;
 
+    const TITLES: [&str; 3] = ["org/a@main", "base", "b+c"];
+
     #[test]
     fn every_method_has_a_file_that_is_read_again() {
         for method in METHODS {
             let about = method.about();
-            let text = template(Some(about.name), &["base", "org/a@main", "b+c"]).unwrap();
+            let text = template(Some(about.name), &TITLES).unwrap();
             let config = Config::from_yaml(&text).unwrap();
-            assert_eq!(config, file(*method, &["base", "org/a@main", "b+c"]), "{text}");
+            assert_eq!(config, file(*method, &TITLES), "{text}");
             assert_eq!(config.base_model.is_some(), about.base == Base::Required, "{text}");
             assert!(config.models().iter().any(|name| name.revision.as_deref() == Some("main")), "{text}");
         }
