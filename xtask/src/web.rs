@@ -13,7 +13,7 @@ use crate::{paths, setup, wasm_opt};
 pub const MODULES: [Module; 5] = [
     Module { name: "maec-studio", what: "page", level: "-Oz", budget: 350_000 },
     Module { name: "engine-cpu", what: "CPU engine", level: "-O3", budget: 600_000 },
-    Module { name: "engine-own", what: "own models", level: "-O3", budget: 1_050_000 },
+    Module { name: "engine-own", what: "own models", level: "-O3", budget: 1_000_000 },
     Module { name: "engine-gpu", what: "GPU engine", level: "-Oz", budget: 2_500_000 },
     Module { name: "tokenizer", what: "tokenizers", level: "-Oz", budget: 750_000 },
 ];
