@@ -7,5 +7,6 @@ mod common;
 mod lora;
 mod memory;
 mod parallel;
+mod resume;
 mod run;
 mod step_time;

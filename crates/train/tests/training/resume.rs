@@ -1,55 +1,13 @@
 //! A run that was cut anywhere goes on to the same bits.
 
-use burn::tensor::Device;
-use maec_model::{Decoder, ModelConfig};
-use maec_train::{KeyNeurons, Mixture, Random, Snapshot, Source, TrainConfig, Trainer};
+use maec_train::{Snapshot, TrainConfig, Trainer};
 use proptest::prelude::*;
 
-fn config() -> ModelConfig {
-    ModelConfig {
-        vocab_size: 32,
-        hidden_size: 16,
-        intermediate_size: 24,
-        num_hidden_layers: 2,
-        num_attention_heads: 2,
-        num_key_value_heads: 1,
-        head_dim: 8,
-        rms_norm_eps: 1e-5,
-        rope_theta: 1e4,
-        max_position_embeddings: 16,
-        tie_word_embeddings: true,
-        bos_token_id: None,
-        eos_token_ids: Vec::new(),
-        rope_scaling: None,
-        family: Default::default(),
-        variant: Default::default(),
-        pad_token_id: None,
-    }
-}
-
-fn settings() -> TrainConfig {
-    TrainConfig { steps: 12, sequences_per_step: 6, warmup_steps: 3, ..TrainConfig::default() }
-}
-
-fn mixture() -> Mixture {
-    let mut random = Random::new(5, 0);
-    let mut source = |name: &str, weight| Source {
-        name: name.into(),
-        sequences: (0..40).map(|i| (0..3 + i % 9).map(|_| random.below(32)).collect()).collect(),
-        weight,
-    };
-    Mixture::new(vec![source("a", 1.0), source("b", 2.0)], 1, 32, 16).unwrap()
-}
+use crate::common::{device, every, fresh, mixture, model_config, settings};
 
 fn start(masked: bool) -> Trainer {
-    let mut random = Random::new(11, 0);
-    let model = Decoder::init(config(), &Device::flex().autodiff(), 0.05, &mut || random.normal());
-    let mut positions = Vec::new();
-    model.for_each_parameter(&mut |name, shape, _| {
-        let size: usize = shape.iter().product();
-        positions.push((name.to_owned(), (0..size as u32).step_by(7).collect::<Vec<u32>>()));
-    });
-    let neurons = masked.then(|| KeyNeurons::from_positions(positions));
+    let model = fresh(model_config());
+    let neurons = masked.then(|| every(&model, 7, 0));
     Trainer::new(model, settings(), mixture(), neurons).unwrap()
 }
 
@@ -72,7 +30,7 @@ proptest! {
         }
         first.snapshot().unwrap().save(&path).unwrap();
         let snapshot = Snapshot::load(&path).unwrap();
-        let second = Trainer::resume(snapshot, config(), settings(), mixture(), &Device::flex().autodiff()).unwrap();
+        let second = Trainer::resume(snapshot, model_config(), settings(), mixture(), &device()).unwrap();
         prop_assert_eq!(second.steps_done(), cut);
         // Comparing snapshots compares every weight and moment; none is NaN, so equal values are equal bits
         // but for the sign of zero.
@@ -84,7 +42,7 @@ proptest! {
 fn other_settings_are_refused_with_the_difference() {
     let snapshot = start(false).snapshot().unwrap();
     let other = TrainConfig { learning_rate: 1.0, ..settings() };
-    let resumed = Trainer::resume(snapshot, config(), other, mixture(), &Device::flex().autodiff());
+    let resumed = Trainer::resume(snapshot, model_config(), other, mixture(), &device());
     assert!(resumed.err().unwrap().to_string().contains("learning_rate: 0.002 → 1"));
 }
 
