@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use maec_checkpoint::{Dtype, MemoryWeights, TensorInfo, Weights, model_hash};
 use maec_merge::config::{ConfigJob, Loaded};
-use maec_merge::engine::{Job, Pool, Scratch, TILE, TensorMerge};
+use maec_merge::engine::{Job, Pool, Scratch, TensorMerge, ranges};
 use maec_merge::methods::Totals;
 use maec_merge::{Inputs, MaecJob};
 use maec_recipe::Recipe;
@@ -58,14 +58,15 @@ fn config(method: &str, parameters: &[(&str, f64)]) -> Config {
 /// Surveys and merges every tile; the bytes that came out.
 fn merge(job: &dyn Job) -> usize {
     let (mut scratch, mut out, mut written) = (Scratch::default(), Vec::new(), 0);
-    let ranges = || (0..ELEMENTS).step_by(TILE).map(|start| start..ELEMENTS.min(start + TILE));
     let mut tensor: Box<dyn TensorMerge> = job.tensor(0).expect("a tensor");
     while let Some(sizes) = tensor.next() {
         let mut totals = Totals::new(sizes);
-        ranges().for_each(|range| tensor.look(range, &mut scratch, &mut totals).expect("statistics"));
+        for range in ranges(tensor.as_ref(), ELEMENTS) {
+            tensor.look(range, &mut scratch, &mut totals).expect("statistics");
+        }
         tensor.learn(&totals);
     }
-    for range in ranges() {
+    for range in ranges(tensor.as_ref(), ELEMENTS) {
         out.clear();
         tensor.merge(range, &mut scratch, &mut out).expect("a tile");
         written += out.len();

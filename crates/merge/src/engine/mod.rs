@@ -13,6 +13,7 @@ mod kept;
 mod output;
 mod pipeline;
 mod pool;
+mod sample;
 mod shards;
 mod source;
 mod steps;
@@ -32,6 +33,8 @@ pub use source::Source;
 pub use steps::Run;
 pub use tensor::{Copied, Merged, Scratch, TensorMerge};
 pub(crate) use tensor::{PART, with_tile};
+
+pub(crate) use sample::SAMPLED;
 
 use pipeline::Cutter;
 use steps::{MergedTile, Merging};
@@ -137,6 +140,15 @@ pub(crate) fn tiles(elements: usize, granule: usize) -> impl Iterator<Item = Ran
     (0..elements).step_by(tile).map(move |start| start..elements.min(start + tile))
 }
 
+/// The ranges of a tensor of so many elements that are looked at next, or merged: those of a sample where that is enough, else
+/// its tiles.
+pub fn ranges(tensor: &dyn TensorMerge, elements: usize) -> Vec<Range<usize>> {
+    match tensor.next().map_or(0, |sizes| sizes.sample) {
+        0 => tiles(elements, tensor.granule()).collect(),
+        sample => sample::ranges(elements, tensor.granule(), sample).collect(),
+    }
+}
+
 /// Most bytes that the buffers of a merge take, for so many threads, inputs of a tensor, and elements that must stand in one
 /// tile together.
 pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
@@ -145,17 +157,18 @@ pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
     let buffers = threads * (inputs + 2) * tile * size_of::<f32>();
     // A wave is merged while the ones before it wait to be hashed and, as many again, to be written.
     let waves = (threads * TILES_PER_THREAD * TILE + (2 * pipeline::WAITING + 2) * tile) * size_of::<f32>();
-    // Counts of a survey: 2¹⁶ for each model in each run of tiles.
-    let counts = 2 * threads * inputs * (1 << 16) * size_of::<u64>();
-    (buffers + waves + counts + kept::KEPT_BYTES) as u64
+    // A survey's counts, 2¹⁶ for each model in each run of tiles, or its lists, once more all together.
+    let lists = 2 * threads * inputs * 2 * Totals::LISTED * size_of::<u32>();
+    (buffers + waves + lists + kept::KEPT_BYTES) as u64
 }
 
 /// A tensor's rounds of statistics.
 pub(crate) fn survey(tensor: &mut dyn TensorMerge, elements: usize, pool: &Pool) -> Result<(), MergeError> {
     while let Some(sizes) = tensor.next() {
         let (of, mut totals) = (&*tensor, Totals::new(sizes));
-        let all = tiles(elements, of.granule()).collect();
-        pool.gather(&mut totals, all, |scratch, range, totals| of.look(range, scratch, totals))?;
+        pool.gather(&mut totals, ranges(of, elements), |scratch, range, totals| {
+            of.look(range, scratch, totals)
+        })?;
         tensor.learn(&totals);
     }
     Ok(())

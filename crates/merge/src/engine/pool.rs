@@ -71,20 +71,20 @@ impl Pool {
         let runs: Vec<Vec<T>> =
             tiles.chunks(tiles.len().div_ceil(2 * self.threads()).max(1)).map(<[T]>::to_vec).collect();
         let parts = self.map(runs, |scratch, run| {
-            let mut totals = Totals::new(Sizes { sums: 0, counts: sizes.counts });
+            let mut totals = Totals::new(Sizes { sums: 0, ..sizes });
             let mut sums = Vec::with_capacity(run.len());
             for tile in run {
                 totals.sums = vec![0.0; sizes.sums];
                 look(scratch, tile, &mut totals)?;
                 sums.push(std::mem::take(&mut totals.sums));
             }
-            Ok((totals.counts, sums))
+            Ok((totals, sums))
         })?;
-        for (counts, tiles) in parts {
+        for (run, tiles) in parts {
             for sums in tiles {
-                totals.add(&Totals { sums, counts: Vec::new() });
+                totals.add(&Totals { sums, ..Totals::default() });
             }
-            totals.add(&Totals { sums: Vec::new(), counts });
+            totals.add(&run);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use maec_checkpoint::{ModelHasher, TensorInfo, dtype};
 
 use super::pipeline::Cutter;
-use super::{Event, Job, Pool, Shard, TILE, TILES_PER_THREAD, TensorMerge, tiles};
+use super::{Event, Job, Pool, Shard, TILE, TILES_PER_THREAD, TensorMerge, ranges};
 use crate::MergeError;
 use crate::methods::Totals;
 
@@ -126,7 +126,7 @@ impl<'j> Merging<'j> {
 
 impl<'j> Open<'j> {
     fn new(index: usize, info: &'j TensorInfo, tensor: Box<dyn TensorMerge + 'j>) -> Self {
-        let left = all_tiles(info, tensor.as_ref());
+        let left = work(info, tensor.as_ref());
         Self { index, info, tensor, totals: None, left, is_ready: false }
     }
 
@@ -152,16 +152,16 @@ impl<'j> Open<'j> {
         if self.left.is_empty() {
             self.tensor.learn(totals);
             self.totals = None;
-            self.left = all_tiles(self.info, self.tensor.as_ref());
+            self.left = work(self.info, self.tensor.as_ref());
         }
         Ok(true)
     }
 }
 
-/// The ranges of a tensor's tiles; of one without elements, one without elements.
-fn all_tiles(info: &TensorInfo, tensor: &dyn TensorMerge) -> VecDeque<Range<usize>> {
+/// The ranges that are looked at next, or merged; of a tensor without elements, one without elements.
+fn work(info: &TensorInfo, tensor: &dyn TensorMerge) -> VecDeque<Range<usize>> {
     match info.elements() {
         0 => std::iter::once(0..0).collect(),
-        elements => tiles(elements, tensor.granule()).collect(),
+        elements => ranges(tensor, elements).into(),
     }
 }

@@ -194,7 +194,9 @@ impl TensorMerge for Merged {
         scratch: &mut Scratch,
         totals: &mut Totals,
     ) -> Result<(), MergeError> {
-        self.with_parts(elements, true, scratch, |tile, _| {
+        // A sample's ranges are no tiles that will be asked for again.
+        let keep = self.next().is_some_and(|sizes| sizes.sample == 0);
+        self.with_parts(elements, keep, scratch, |tile, _| {
             self.kernel.look(tile, totals);
             Ok(())
         })

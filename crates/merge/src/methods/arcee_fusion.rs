@@ -10,7 +10,7 @@
 
 use std::sync::OnceLock;
 
-use super::sparsify::Radix;
+use super::sparsify::Select;
 use super::{About, Base, Kernel, Method, Settings, Sizes, Survey, Tile, Totals, Unfit};
 
 /// `arcee_fusion`.
@@ -43,7 +43,7 @@ impl Method for ArceeFusion {
         Ok(Box::new(Fusion {
             row,
             divergences: (0..settings.elements() / row).map(|_| OnceLock::new()).collect(),
-            radix: Radix::new(settings.elements(), quartiles),
+            select: Select::new(settings.elements(), quartiles),
             threshold: None,
         }))
     }
@@ -54,7 +54,7 @@ struct Fusion {
     row: usize,
     /// K of every row, once it was looked at.
     divergences: Vec<OnceLock<f32>>,
-    radix: Radix,
+    select: Select,
     /// The least importance that is taken, once known.
     threshold: Option<f32>,
 }
@@ -92,22 +92,21 @@ fn softmax(row: &[f32]) -> impl Iterator<Item = f64> {
 
 impl Survey for Fusion {
     fn next(&self) -> Option<Sizes> {
-        let counts = self.radix.counts();
-        (counts > 0).then_some(Sizes { sums: 0, counts })
+        self.select.next()
     }
 
     fn rounds(&self) -> usize {
-        self.radix.rounds()
+        self.select.rounds()
     }
 
     fn look(&self, tile: &Tile<'_>, totals: &mut Totals) {
-        self.rows(tile, |_, _, _, importances| self.radix.look(importances, &mut totals.counts));
+        self.rows(tile, |_, _, _, importances| self.select.look(importances, totals.part()));
     }
 
     fn learn(&mut self, totals: &Totals) {
-        self.radix.learn(&totals.counts);
-        let quartiles: Vec<f32> = self.radix.values().map(f32::from_bits).collect();
-        if let [first, median, third] = quartiles[..] {
+        self.select.learn(&totals.counts, &totals.lists);
+        if let [first, median, third] = *self.select.values() {
+            let [first, median, third] = [first, median, third].map(f32::from_bits);
             self.threshold = Some(median + 1.5 * (third - first));
         }
     }

@@ -74,8 +74,15 @@ fn difference(x: &[f32], base: &[f32], delta: &mut [f32]) {
 
 impl Survey for DeltaSum {
     fn next(&self) -> Option<Sizes> {
-        let counts = self.sparsifiers.iter().flatten().map(|sparsifier| sparsifier.counts()).sum();
-        (counts > 0).then_some(Sizes { sums: 0, counts })
+        self.sparsifiers.iter().flatten().filter_map(|sparsifier| sparsifier.next()).reduce(|all, next| {
+            Sizes {
+                sums: 0,
+                counts: all.counts + next.counts,
+                lists: all.lists + next.lists,
+                // A sample is enough where it is for every model.
+                sample: if all.sample.min(next.sample) > 0 { all.sample.max(next.sample) } else { 0 },
+            }
+        })
     }
 
     fn rounds(&self) -> usize {
@@ -86,27 +93,28 @@ impl Survey for DeltaSum {
         let Some(base) = tile.base else { return };
         let block = BLOCK.next_multiple_of(self.granule().max(1)).min(base.len()).max(1);
         let mut buffer = vec![0.0; block];
-        let mut rest = totals.counts.as_mut_slice();
+        let mut rest = totals.part();
         for (sparsifier, x) in self.sparsifiers.iter().zip(tile.models) {
-            let Some(sparsifier) = sparsifier.as_ref().filter(|s| s.counts() > 0) else { continue };
-            let counts;
-            (counts, rest) = rest.split_at_mut(sparsifier.counts());
+            let Some((sparsifier, sizes)) = sparsifier.as_ref().and_then(|s| Some((s, s.next()?))) else {
+                continue;
+            };
+            let mut own = rest.take(sizes);
             for (index, (x, base)) in x.chunks(block).zip(base.chunks(block)).enumerate() {
                 let delta = &mut buffer[..x.len()];
                 difference(x, base, delta);
-                sparsifier.look(tile.start + index * block, delta, counts);
+                sparsifier.look(tile.start + index * block, delta, own.again());
             }
         }
     }
 
     fn learn(&mut self, totals: &Totals) {
-        let mut rest = totals.counts.as_slice();
+        let (mut counts, mut lists) = (totals.counts.as_slice(), totals.lists.as_slice());
         for sparsifier in self.sparsifiers.iter_mut().flatten() {
-            let counts;
-            (counts, rest) = rest.split_at(sparsifier.counts());
-            if !counts.is_empty() {
-                sparsifier.learn(counts);
-            }
+            let Some(sizes) = sparsifier.next() else { continue };
+            let (own_counts, own_lists);
+            (own_counts, counts) = counts.split_at(sizes.counts);
+            (own_lists, lists) = lists.split_at(sizes.lists);
+            sparsifier.learn(own_counts, own_lists);
         }
     }
 }

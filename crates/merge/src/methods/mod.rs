@@ -29,11 +29,13 @@ mod span;
 mod sparsify;
 mod task_arithmetic;
 mod ties;
+mod totals;
 
 use std::fmt;
 
 pub use apply::apply;
 pub use maec_recipe::mergekit::Dialect;
+pub use totals::{Sizes, Totals};
 
 /// Every method, sorted by name.
 pub const METHODS: &[&dyn Method] = &[
@@ -218,46 +220,6 @@ impl Tile<'_> {
     }
 }
 
-/// How many numbers a survey gathers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sizes {
-    /// Sums, added tile by tile in the tensor's order.
-    pub sums: usize,
-    /// Counts.
-    pub counts: usize,
-}
-
-/// What a survey gathers from a tile: starts at zero for every tile; those of all tiles are added.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Totals {
-    /// Sums, each in element order.
-    pub sums: Vec<f64>,
-    /// Counts; their order never matters.
-    pub counts: Vec<u64>,
-}
-
-impl Totals {
-    /// Zeros.
-    pub fn new(sizes: Sizes) -> Self {
-        Self { sums: vec![0.0; sizes.sums], counts: vec![0; sizes.counts] }
-    }
-
-    /// How many there are.
-    pub fn sizes(&self) -> Sizes {
-        Sizes { sums: self.sums.len(), counts: self.counts.len() }
-    }
-
-    /// Adds the next tile's.
-    pub fn add(&mut self, other: &Self) {
-        for (sum, other) in self.sums.iter_mut().zip(&other.sums) {
-            *sum += other;
-        }
-        for (count, other) in self.counts.iter_mut().zip(&other.counts) {
-            *count += other;
-        }
-    }
-}
-
 /// Statistics over all tiles, in as many rounds as it takes.
 pub trait Survey: Send + Sync {
     /// What the next round gathers; `None` when all is known.
@@ -265,7 +227,7 @@ pub trait Survey: Send + Sync {
         None
     }
 
-    /// How many rounds there are.
+    /// How many rounds look at all elements, as a rule.
     fn rounds(&self) -> usize {
         0
     }

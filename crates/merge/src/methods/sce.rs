@@ -6,7 +6,7 @@
 //! model alone unless all is selected. Where the models moved almost nothing, Σ mean(δᵢ²) < 1e-6, they weigh alike.
 
 use super::parameters::INT8_MASK;
-use super::sparsify::Radix;
+use super::sparsify::Select;
 use super::{
     ANY, About, Base, Kernel, Kind, Method, Parameter, Settings, Sizes, Survey, Tile, Totals, Unfit, gram,
 };
@@ -49,13 +49,13 @@ impl Method for Sce {
         let elements = settings.elements();
         // Only elements with a variance are counted. The product is f32, as in mergekit.
         let first = move |nonzero: u64| vec![nonzero - ((nonzero as f32 * topk as f32) as u64).min(nonzero)];
-        let select = (topk < 1.0).then(|| Radix::new(elements, first));
+        let select = (topk < 1.0).then(|| Select::new(elements, first));
         Ok(Box::new(Erased { select, elements, models: settings.models, weights: None }))
     }
 }
 
 struct Erased {
-    select: Option<Radix>,
+    select: Option<Select>,
     elements: usize,
     models: usize,
     /// wᵢ, once known.
@@ -94,10 +94,10 @@ impl Erased {
 
     /// Sets to zero what is not selected.
     fn mask(&self, block: &mut Block<'_>) {
-        let Some(least) = self.select.as_ref().and_then(|select| select.values().next()) else { return };
+        let Some(least) = self.select.as_ref().and_then(|select| select.values().first()) else { return };
         for deltas in block.deltas.chunks_exact_mut(block.variances.len()) {
             for (delta, variance) in deltas.iter_mut().zip(&*block.variances) {
-                *delta = if variance.abs().to_bits() >= least { *delta } else { 0.0 };
+                *delta = if variance.abs().to_bits() >= *least { *delta } else { 0.0 };
             }
         }
     }
@@ -127,26 +127,22 @@ fn variance(deltas: &[f32], scratch: &mut [f64], variances: &mut [f32]) {
 
 impl Survey for Erased {
     fn next(&self) -> Option<Sizes> {
-        let counts = self.select.as_ref().map_or(0, Radix::counts);
-        match self.weights {
-            None if counts > 0 => Some(Sizes { sums: 0, counts }),
-            None => Some(Sizes { sums: self.models, counts: 0 }),
-            Some(_) => None,
-        }
+        let moves = || self.weights.is_none().then_some(Sizes { sums: self.models, ..Sizes::default() });
+        self.select.as_ref().and_then(Select::next).or_else(moves)
     }
 
     fn rounds(&self) -> usize {
-        self.select.as_ref().map_or(0, Radix::rounds) + 1
+        self.select.as_ref().map_or(0, Select::rounds) + 1
     }
 
     fn look(&self, tile: &Tile<'_>, totals: &mut Totals) {
-        let selecting = self.select.as_ref().filter(|select| select.counts() > 0);
+        let selecting = self.select.as_ref().filter(|select| select.next().is_some());
         let (mut differing, mut wide) = (Vec::new(), Vec::new());
         self.blocks(tile, |_, mut block| {
             if let Some(select) = selecting {
                 differing.clear();
                 differing.extend(block.variances.iter().copied().filter(|variance| *variance != 0.0));
-                return select.look(&differing, &mut totals.counts);
+                return select.look(&differing, totals.part());
             }
             self.mask(&mut block);
             let n = block.variances.len();
@@ -159,8 +155,8 @@ impl Survey for Erased {
     }
 
     fn learn(&mut self, totals: &Totals) {
-        if let Some(select) = self.select.as_mut().filter(|select| select.counts() > 0) {
-            return select.learn(&totals.counts);
+        if let Some(select) = self.select.as_mut().filter(|select| select.next().is_some()) {
+            return select.learn(&totals.counts, &totals.lists);
         }
         let means: Vec<f64> = totals.sums.iter().map(|sum| sum / self.elements as f64).collect();
         let sum: f64 = means.iter().sum();

@@ -164,7 +164,7 @@ impl Survey for Span {
             Along::Whole => 1,
             Along::First { vectors, .. } => vectors,
         };
-        Some(Sizes { sums: Gram::pairs(self.count) * vectors, counts: 0 })
+        Some(Sizes { sums: Gram::pairs(self.count) * vectors, ..Sizes::default() })
     }
 
     fn rounds(&self) -> usize {

@@ -78,7 +78,7 @@ struct WholeModel {
 
 impl Survey for WholeModel {
     fn next(&self) -> Option<Sizes> {
-        let signs = || self.majority.is_none().then_some(Sizes { sums: 0, counts: 2 });
+        let signs = || self.majority.is_none().then_some(Sizes { counts: 2, ..Sizes::default() });
         self.sum.next().or_else(signs)
     }
 

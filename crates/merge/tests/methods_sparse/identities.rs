@@ -153,17 +153,50 @@ proptest! {
     }
 }
 
-/// Above 2¹⁸ elements the radix has other digits.
-#[test]
-fn the_threshold_of_a_large_tensor_is_a_sorts() {
-    let n = (1 << 18) + 4321;
-    let x = noise(9, n);
-    let mut sorted: Vec<f32> = x.iter().map(|x| x.abs()).collect();
-    sorted.sort_by(f32::total_cmp);
-    let low = sorted[n - (0.3 * n as f64) as usize];
-    let expected: Vec<f32> = x.iter().map(|x| if x.abs() >= low { *x } else { 0.0 }).collect();
-    let merged = case("ties", &[n], &vec![0.0; n], &[x]).with("density", &[0.3]).tiled(5000);
-    assert_eq!(merged.expect("a merge"), expected);
+/// Values of a tensor too large for all to be listed: noise; most of them 0; few different ones; all alike; one far from the others;
+/// rows of other sizes; in order.
+fn large(kind: usize, seed: u64, n: usize) -> Vec<f32> {
+    let noise = noise(seed, n);
+    let of = |(i, x): (usize, f32)| match kind {
+        0 => x,
+        1 => {
+            if x > 0.9 {
+                x
+            } else {
+                0.0
+            }
+        }
+        2 => (x * 5.0).round() / 64.0,
+        3 => -0.25,
+        4 => {
+            if i == n / 2 {
+                1e30
+            } else {
+                x * 1e-38
+            }
+        }
+        5 => x * ((i / 1000) % 7) as f32,
+        _ => i as f32 / n as f32 - 0.5,
+    };
+    noise.into_iter().enumerate().map(of).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_threshold_of_a_large_tensor_is_a_sorts(
+        kind in 0..7_usize, seed: u64, n in 60_000..120_000_usize, tile in 5000..200_000_usize,
+        density in prop_oneof![0.0..1.0, 0.0..0.0001, 0.9999..1.0],
+    ) {
+        let x = large(kind, seed, n);
+        let mut sorted: Vec<f32> = x.iter().map(|x| x.abs()).collect();
+        sorted.sort_unstable_by(f32::total_cmp);
+        let low = sorted[n - ((density * n as f64) as usize).max(1)];
+        let expected: Vec<f32> = x.iter().map(|x| if x.abs() >= low { *x } else { 0.0 }).collect();
+        let merged = case("ties", &[n], &vec![0.0; n], &[x]).with("density", &[density]).tiled(tile);
+        prop_assert!(density == 0.0 || merged.expect("a merge") == expected);
+    }
 }
 
 #[test]

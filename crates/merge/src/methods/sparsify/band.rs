@@ -2,13 +2,14 @@
 //!
 //! Elements that equal an end of the range all stay, however many; mergekit's choice among them is its sort's.
 
-use super::radix::Radix;
+use super::select::Select;
 use super::{Sparsifiers, Sparsify, boxed, by_density};
-use crate::methods::{Dialect, Settings, Unfit};
+use crate::methods::totals::Part;
+use crate::methods::{Dialect, Settings, Sizes, Unfit};
 
 /// Keeps low ≤ |δ| ≤ high, both as bits.
 pub(super) struct Band {
-    radix: Option<Radix>,
+    select: Option<Select>,
     low: u32,
     high: u32,
 }
@@ -19,12 +20,12 @@ impl Band {
 
     /// What stays has at least these bits.
     const fn at_least(low: u32) -> Self {
-        Self { radix: None, low, high: u32::MAX }
+        Self { select: None, low, high: u32::MAX }
     }
 
     /// What stays is between the values of a first rank and, where there is one, a second.
     fn ranked(elements: usize, wanted: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static) -> Self {
-        Self { radix: Some(Radix::new(elements, wanted)), low: 0, high: u32::MAX }
+        Self { select: Some(Select::new(elements, wanted)), low: 0, high: u32::MAX }
     }
 
     /// The k = ⌊density·n⌋ largest |δ| stay, but at least so many.
@@ -49,23 +50,23 @@ fn share(share: f64, n: u64) -> u64 {
 
 impl Sparsify for Band {
     fn rounds(&self) -> usize {
-        self.radix.as_ref().map_or(0, Radix::rounds)
+        self.select.as_ref().map_or(0, Select::rounds)
     }
 
-    fn counts(&self) -> usize {
-        self.radix.as_ref().map_or(0, Radix::counts)
+    fn next(&self) -> Option<Sizes> {
+        self.select.as_ref().and_then(Select::next)
     }
 
-    fn look(&self, _start: usize, delta: &mut [f32], counts: &mut [u64]) {
-        if let Some(radix) = &self.radix {
-            radix.look(delta, counts);
+    fn look(&self, _start: usize, delta: &mut [f32], part: Part<'_>) {
+        if let Some(select) = &self.select {
+            select.look(delta, part);
         }
     }
 
-    fn learn(&mut self, counts: &[u64]) {
-        if let Some(radix) = &mut self.radix {
-            radix.learn(counts);
-            let mut values = radix.values();
+    fn learn(&mut self, counts: &[u64], lists: &[Vec<u32>]) {
+        if let Some(select) = &mut self.select {
+            select.learn(counts, lists);
+            let mut values = select.values().iter().copied();
             self.low = values.next().unwrap_or(0);
             self.high = values.next().unwrap_or(u32::MAX);
         }

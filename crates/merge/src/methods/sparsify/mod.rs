@@ -2,17 +2,20 @@
 
 mod band;
 mod bernoulli;
+mod bracket;
 mod norm;
 mod radix;
 mod ranks;
 mod rescaled;
+mod select;
 
 pub(super) use band::{at_least, outliers, top};
 pub(super) use bernoulli::dare;
-pub(super) use radix::Radix;
 pub(super) use ranks::della;
+pub(super) use select::Select;
 
-use super::{Settings, Unfit};
+use super::totals::Part;
+use super::{Settings, Sizes, Unfit};
 use band::Band;
 use rescaled::Rescaled;
 
@@ -23,21 +26,21 @@ pub(super) trait Sparsify: Send + Sync {
         1
     }
 
-    /// How many rounds its survey has.
+    /// How many rounds of its survey look at all elements, as a rule.
     fn rounds(&self) -> usize {
         0
     }
 
-    /// How many counts the next round of its survey takes; 0 when all is known.
-    fn counts(&self) -> usize {
-        0
+    /// What the next round of its survey gathers; `None` when all is known.
+    fn next(&self) -> Option<Sizes> {
+        None
     }
 
-    /// Adds a block of δ, `[elements]` from flat index `start` on, to the round's counts; what is left in it is free.
-    fn look(&self, _start: usize, _delta: &mut [f32], _counts: &mut [u64]) {}
+    /// Adds a block of δ, `[elements]` from flat index `start` on, to what the round gathers; what is left in it is free.
+    fn look(&self, _start: usize, _delta: &mut [f32], _part: Part<'_>) {}
 
-    /// Takes a round's counts.
-    fn learn(&mut self, _counts: &[u64]) {}
+    /// Takes a round's counts and lists.
+    fn learn(&mut self, _counts: &[u64], _lists: &[Vec<u32>]) {}
 
     /// Sets to zero what does not stay in a block, and rescales the rest.
     fn apply(&self, start: usize, delta: &mut [f32]);

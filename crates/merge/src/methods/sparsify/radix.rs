@@ -1,7 +1,9 @@
-//! Values by their rank among |δ|, exact and in any order of tiles: a radix selection, most significant digit first.
+//! Values by their rank among |δ|, of any number of elements and without a sample: a radix selection, most significant digit first.
 //!
 //! Non-negative floats are ordered as their 31 bits are. A first round counts the upper digit of all elements; the bucket that
 //! holds the rank is then counted by its next digit alone.
+
+use super::select::Wanted;
 
 /// Digits of a large tensor: two rounds.
 const LARGE: &[u32] = &[16, 15];
@@ -15,9 +17,6 @@ const SMALL_ELEMENTS: usize = 1 << 18;
 /// Elements that are looked at together for one of the bucket.
 const CHUNK: usize = 16;
 
-/// Ranks, ascending from 0, that are wanted of so many elements. One that is not less than their number has no value.
-type Wanted = Box<dyn Fn(u64) -> Vec<u64> + Send + Sync>;
-
 /// The upper bits of a wanted value, and its rank among those that share them.
 #[derive(Clone, Copy)]
 struct Prefix {
@@ -26,7 +25,7 @@ struct Prefix {
 }
 
 /// Selects values by rank.
-pub(in crate::methods) struct Radix {
+pub(super) struct Radix {
     wanted: Wanted,
     digits: &'static [u32],
     round: usize,
@@ -36,28 +35,25 @@ pub(in crate::methods) struct Radix {
 
 impl Radix {
     /// Of about so many elements, those of the wanted ranks.
-    pub(in crate::methods) fn new(
-        elements: usize,
-        wanted: impl Fn(u64) -> Vec<u64> + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn new(elements: usize, wanted: Wanted) -> Self {
         let digits = if elements > SMALL_ELEMENTS { LARGE } else { SMALL };
-        Self { wanted: Box::new(wanted), digits, round: 0, found: Vec::new() }
+        Self { wanted, digits, round: 0, found: Vec::new() }
     }
 
     /// Counts of the next round; 0 after the last.
-    pub(in crate::methods) fn counts(&self) -> usize {
+    pub(super) fn counts(&self) -> usize {
         let Some(&digit) = self.digits.get(self.round) else { return 0 };
         let tables = if self.round == 0 { 1 } else { self.found.len() };
         tables << digit
     }
 
     /// How many rounds there are.
-    pub(in crate::methods) fn rounds(&self) -> usize {
+    pub(super) fn rounds(&self) -> usize {
         self.digits.len()
     }
 
     /// Counts a block of δ.
-    pub(in crate::methods) fn look(&self, delta: &[f32], counts: &mut [u64]) {
+    pub(super) fn look(&self, delta: &[f32], counts: &mut [u64]) {
         let Some(&digit) = self.digits.get(self.round) else { return };
         if self.round == 0 {
             return match digit {
@@ -74,7 +70,7 @@ impl Radix {
     }
 
     /// Takes a round's counts.
-    pub(in crate::methods) fn learn(&mut self, counts: &[u64]) {
+    pub(super) fn learn(&mut self, counts: &[u64]) {
         let Some(&digit) = self.digits.get(self.round) else { return };
         if self.round == 0 {
             let ranks = (self.wanted)(counts.iter().sum());
@@ -89,7 +85,7 @@ impl Radix {
     }
 
     /// The bits of the values found, in the order of ranks; for a rank beyond all elements `u32::MAX`, beyond all values too.
-    pub(in crate::methods) fn values(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn values(&self) -> impl Iterator<Item = u32> {
         self.found.iter().map(|prefix| prefix.map_or(u32::MAX, |prefix| prefix.bits))
     }
 

@@ -2,6 +2,8 @@
 
 use super::Sparsify;
 use super::norm::{COUNTS, add, l1};
+use crate::methods::Sizes;
+use crate::methods::totals::Part;
 
 /// A norm below which nothing is rescaled.
 const TINY: f64 = 1e-7;
@@ -28,26 +30,24 @@ impl<S: Sparsify> Sparsify for Rescaled<S> {
         self.inner.rounds() + 1
     }
 
-    fn counts(&self) -> usize {
-        match self.inner.counts() {
-            0 if self.scale.is_none() => 2 * COUNTS,
-            counts => counts,
-        }
+    fn next(&self) -> Option<Sizes> {
+        let norms = || self.scale.is_none().then_some(Sizes { counts: 2 * COUNTS, ..Sizes::default() });
+        self.inner.next().or_else(norms)
     }
 
-    fn look(&self, start: usize, delta: &mut [f32], counts: &mut [u64]) {
-        if self.inner.counts() > 0 {
-            return self.inner.look(start, delta, counts);
+    fn look(&self, start: usize, delta: &mut [f32], part: Part<'_>) {
+        if self.inner.next().is_some() {
+            return self.inner.look(start, delta, part);
         }
-        let (all, kept) = counts.split_at_mut(COUNTS);
+        let (all, kept) = part.counts.split_at_mut(COUNTS);
         add(delta, all);
         self.inner.apply(start, delta);
         add(delta, kept);
     }
 
-    fn learn(&mut self, counts: &[u64]) {
-        if self.inner.counts() > 0 {
-            return self.inner.learn(counts);
+    fn learn(&mut self, counts: &[u64], lists: &[Vec<u32>]) {
+        if self.inner.next().is_some() {
+            return self.inner.learn(counts, lists);
         }
         let (all, kept) = counts.split_at(COUNTS);
         let (all, kept) = (l1(all), l1(kept));
