@@ -305,7 +305,7 @@ impl Error {
 
     /// An error of the operating system about writing `path`.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn write(path: &std::path::Path, source: std::io::Error) -> Self {
+    pub fn write(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::Write { path: path.display().to_string(), source }
     }
 

@@ -9,7 +9,6 @@ mod evaluation;
 mod failure;
 mod input;
 mod interrupt;
-mod lab;
 mod merged;
 mod models;
 mod output;

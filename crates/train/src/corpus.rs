@@ -24,6 +24,20 @@ pub trait Sequences: Send {
     fn seek(&mut self, position: &serde_json::Value) -> Result<(), TrainError>;
 }
 
+impl Sequences for Box<dyn Sequences> {
+    fn next_sequence(&mut self) -> Result<Vec<u32>, TrainError> {
+        self.as_mut().next_sequence()
+    }
+
+    fn position(&self) -> serde_json::Value {
+        self.as_ref().position()
+    }
+
+    fn seek(&mut self, position: &serde_json::Value) -> Result<(), TrainError> {
+        self.as_mut().seek(position)
+    }
+}
+
 /// One corpus of a mixture.
 pub struct Source {
     /// Name, for messages.

@@ -13,7 +13,7 @@ use crate::neurons::KeyNeurons;
 /// Full AdamW holds two f32 moments for every parameter, and an f32 master for every one that is stored in 16 bits:
 /// 8·n, or 12·n. A masked run holds the same of its t trained elements, and their positions as u32: 12·t, or 16·t. A mask of
 /// 5 % is 7.5 % or 6.7 % of the full state, the union of two disjoint ones 15 % or 13.3 %.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct StateMemory {
     /// Parameters of the model, factors of an adapter included.
     pub parameters: u64,

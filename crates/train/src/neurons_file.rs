@@ -20,6 +20,21 @@ impl KeyNeurons {
     /// # Errors
     /// When the file can't be written.
     pub fn save(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<(), TrainError> {
+        let mut sink = FileSink::create(path)?;
+        self.write(&mut sink, metadata)?;
+        Box::new(sink).finish()?;
+        Ok(())
+    }
+
+    /// Writes the file that [`KeyNeurons::load`] reads; the sink is not finished.
+    ///
+    /// # Errors
+    /// When the sink can't be written.
+    pub fn write(
+        &self,
+        sink: &mut dyn ByteSink,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), TrainError> {
         let infos: Vec<TensorInfo> = self
             .iter()
             .filter(|(_, positions)| !positions.is_empty())
@@ -31,13 +46,11 @@ impl KeyNeurons {
             .collect();
         let mut metadata = metadata.clone();
         metadata.insert(KEY.into(), VERSION.into());
-        let mut sink = FileSink::create(path)?;
-        write_safetensors(&mut sink, &infos, &metadata, &mut |info, write| {
+        write_safetensors(sink, &infos, &metadata, &mut |info, write| {
             let bytes: Vec<u8> =
                 self.of(&info.name).iter().flat_map(|position| position.to_le_bytes()).collect();
             write(&bytes)
         })?;
-        Box::new(sink).finish()?;
         Ok(())
     }
 

@@ -1,19 +1,23 @@
 //! `maec quickstart`: the whole path on the workshop world, from corpora to one table.
 
+mod artefacts;
+mod packing;
 mod results;
 mod tune;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use maec_recipe::MergeMethod;
+use maec_checkpoint::Weights;
+use maec_lab::{Exam, LabSettings, MaecChoice, Merged, Parts, ProblemSet, TARGETS, WorldGround, merge};
+use maec_recipe::{MergeMethod, Recipe};
 
-use crate::lab::{
-    Artefacts, LabSettings, MaecChoice, Provenance, TrainingNews, Workshop, merge, score, write_pack,
-};
+use crate::failure::usage;
 use crate::output::{self, ReportFile};
 use crate::{pack, progress};
+use artefacts::Artefacts;
+use packing::{Provenance, write_pack};
 use results::{MAEC, Results, Row, SeedResults};
 pub use tune::Tuned;
 
@@ -55,7 +59,7 @@ pub struct Args {
 /// When a training diverges or a file can't be written.
 pub fn run(args: &Args) -> Result<()> {
     let settings = match &args.settings {
-        Some(path) => LabSettings::read(path)?,
+        Some(path) => read_settings(path)?,
         None => LabSettings::default(),
     };
     if let Some(path) = &args.tune {
@@ -68,10 +72,10 @@ pub fn run(args: &Args) -> Result<()> {
     let problems = args.problems.get();
     let (mut seeds, mut first) = (Vec::new(), None);
     for &seed in &args.seeds {
-        let workshop = Workshop::new(settings.clone(), seed)?;
-        let artefacts = train(&workshop)?;
-        seeds.push(evaluate(&workshop, &artefacts, &tuned, problems)?);
-        first.get_or_insert((workshop, artefacts));
+        let ground = WorldGround::new(settings.clone(), seed)?;
+        let artefacts = Artefacts::train(&ground, ABILITY)?;
+        seeds.push(evaluate(&ground, &artefacts, &tuned, problems)?);
+        first.get_or_insert((ground, artefacts));
     }
     let results = Results::new(settings, tuned, seeds)?;
     if args.json {
@@ -80,64 +84,63 @@ pub fn run(args: &Args) -> Result<()> {
         output::print(results.table())?
     }
     report.map_or(Ok(()), |report| report.finish(&results))?;
-    if let (Some(folder), Some((workshop, artefacts))) = (&args.pack, first) {
+    if let (Some(folder), Some((ground, artefacts))) = (&args.pack, first) {
         let provenance = Provenance {
             command: &pack::command_line(),
             lambda: results.tuned.pack_lambda,
             problems,
             recorded: &results.seeds[0].recorded(),
         };
-        let id = write_pack(folder, &workshop, artefacts, results.tuned.recipe(), &provenance)
+        let id = write_pack(folder, &ground, artefacts.masked, results.tuned.recipe(), &provenance)
             .with_context(|| format!("packing {}", folder.display()))?;
         progress::note(&format!("pack {id} in {}", folder.display()));
     }
     Ok(())
 }
 
-/// Trains one seed's checkpoints with a progress bar.
-pub(crate) fn train(workshop: &Workshop) -> Result<Artefacts> {
-    let total = u64::from(workshop.settings.total_steps());
-    let bar = progress::bar(&format!("seed {}", workshop.seed), total);
-    let done = std::cell::Cell::new(0);
-    let news = |news: TrainingNews<'_>| {
-        bar.set_position(done.get() + u64::from(news.step));
-        bar.set_message(format!(
-            "{} · loss {:.3} · {:.0} tokens/s",
-            news.name, news.loss, news.tokens_per_second
-        ));
-        if news.step == news.steps {
-            done.set(done.get() + u64::from(news.steps));
-        }
-        crate::interrupt::flow()
-    };
-    let artefacts = Artefacts::train(workshop, &news)?;
-    bar.finish_and_clear();
-    Ok(artefacts)
+/// What the quickstart teaches.
+const ABILITY: &str = "arithmetic";
+
+/// Reads a JSON object of the settings that differ from the default.
+fn read_settings(path: &Path) -> Result<LabSettings> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display())))
+}
+
+/// A choice's merge of the workshop's models.
+fn merged(parts: &Parts, choice: &MaecChoice, method: MergeMethod) -> Result<Merged> {
+    Ok(merge(parts, &recipe(choice, method))?)
+}
+
+/// A choice's recipe over the workshop's languages.
+fn recipe(choice: &MaecChoice, method: MergeMethod) -> Recipe {
+    choice.recipe(method, &TARGETS.map(maec_world::Language::code))
 }
 
 fn evaluate(
-    workshop: &Workshop,
+    ground: &WorldGround,
     artefacts: &Artefacts,
     tuned: &Tuned,
     problems: usize,
 ) -> Result<SeedResults> {
+    let exam = Exam { set: ProblemSet::Test, problems, texts: usize::MAX };
     let bar = progress::spinner("evaluating");
-    let test = |name: &str, weights: &maec_checkpoint::MemoryWeights| -> Result<Row> {
+    let test = |name: &str, weights: &dyn Weights| -> Result<Row> {
         bar.set_message(format!("evaluating {name}"));
-        Ok(Row::new(score(workshop, name, weights, true, problems, usize::MAX)?))
+        Ok(Row::new(exam.hold(ground, name, weights)?))
     };
     let all =
         MaecChoice { parameters: maec_recipe::Parameters { k2: 1.0, ..tuned.maec.parameters }, ..tuned.maec };
-    let task_vector = merge(artefacts, &tuned.task_vector.recipe(MergeMethod::TaskVector), true)?;
-    let maec = merge(artefacts, &tuned.maec.recipe(MergeMethod::Maec), false)?;
-    let unselected = merge(artefacts, &all.recipe(MergeMethod::Maec), false)?;
+    let task_vector = merged(&artefacts.full, &tuned.task_vector, MergeMethod::TaskVector)?;
+    let maec = merged(&artefacts.masked, &tuned.maec, MergeMethod::Maec)?;
+    let unselected = merged(&artefacts.masked, &all, MergeMethod::Maec)?;
     let rows = vec![
-        test("base", &artefacts.base)?,
-        test("F-CPT_A", &artefacts.full_ability)?,
-        test("F-TV", &task_vector)?,
-        test(MAEC, &maec)?,
-        test("MAEC, k2 = 100 %", &unselected)?,
+        test("base", artefacts.masked.base.as_ref())?,
+        test("F-CPT_A", artefacts.full.ability.as_ref())?,
+        test("F-TV", &task_vector.weights)?,
+        test(MAEC, &maec.weights)?,
+        test("MAEC, k2 = 100 %", &unselected.weights)?,
     ];
     bar.finish_and_clear();
-    SeedResults::new(workshop.seed, rows)
+    SeedResults::new(ground.seed, rows)
 }

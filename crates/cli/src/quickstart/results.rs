@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use maec_eval::{LanguageReport, ModelReport, PairedDifference, Sample, paired_difference};
+use maec_lab::LabSettings;
 use serde::Serialize;
 
 use super::Tuned;
-use crate::lab::LabSettings;
 use crate::table;
 
 /// The row that the others are compared with.

@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use maec_lab::{Exam, LabSettings, MaecChoice, ProblemSet, Scores, WorldGround};
 use maec_recipe::{MergeMethod, Parameters, Recipe};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{Artefacts, LabSettings, MaecChoice, Scores, Workshop, merge, score};
+use super::artefacts::Artefacts;
+use super::{ABILITY, merged, recipe};
 use crate::output::ReportFile;
 use crate::progress;
 
 /// A merge may cost so much perplexity over the base's while it is tuned.
 const PERPLEXITY_LIMIT: f64 = 1.10;
-/// Validation problems and texts a language for every trial.
-const PROBLEMS: usize = 200;
-const TEXTS: usize = 150;
+/// What every trial is asked in every language.
+const EXAM: Exam = Exam { set: ProblemSet::Validation, problems: 200, texts: 150 };
 
 /// What was chosen, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ impl Tuned {
 
     /// MAEC's recipe.
     pub fn recipe(&self) -> Recipe {
-        let mut recipe = self.maec.recipe(MergeMethod::Maec);
+        let mut recipe = recipe(&self.maec, MergeMethod::Maec);
         recipe.parameters.lambda = self.pack_lambda;
         recipe
     }
@@ -85,7 +86,7 @@ fn lambda_candidates(mu: f64) -> Vec<MaecChoice> {
 }
 
 struct Seed {
-    workshop: Workshop,
+    ground: WorldGround,
     artefacts: Artefacts,
     base: Scores,
 }
@@ -98,10 +99,10 @@ pub fn run(settings: &LabSettings, seeds: &[u64], path: &Path) -> Result<()> {
     let file = ReportFile::begin(path)?;
     let mut trained = Vec::new();
     for &seed in seeds {
-        let workshop = Workshop::new(settings.clone(), seed)?;
-        let artefacts = super::train(&workshop)?;
-        let base = Scores::of(&score(&workshop, "base", &artefacts.base, false, PROBLEMS, TEXTS)?);
-        trained.push(Seed { workshop, artefacts, base });
+        let ground = WorldGround::new(settings.clone(), seed)?;
+        let artefacts = Artefacts::train(&ground, ABILITY)?;
+        let base = Scores::of(&EXAM.hold(&ground, "base", artefacts.masked.base.as_ref())?, ABILITY);
+        trained.push(Seed { ground, artefacts, base });
     }
     let mut trials = Vec::new();
     let maec = best(&trained, "maec", &maec_candidates(), &mut trials)?;
@@ -123,12 +124,13 @@ fn best(
     let bar = progress::bar(&format!("tuning {method}"), candidates.len() as u64);
     let mut mine = Vec::new();
     for choice in candidates {
-        let recipe =
-            choice.recipe(if method == "maec" { MergeMethod::Maec } else { MergeMethod::TaskVector });
+        let by = if method == "maec" { MergeMethod::Maec } else { MergeMethod::TaskVector };
         let (mut accuracy, mut ratio) = (0.0, 0.0);
         for seed in seeds {
-            let merged = merge(&seed.artefacts, &recipe, method == "f-tv")?;
-            let scores = Scores::of(&score(&seed.workshop, method, &merged, false, PROBLEMS, TEXTS)?);
+            let artefacts = &seed.artefacts;
+            let parts = if method == "f-tv" { &artefacts.full } else { &artefacts.masked };
+            let merged = merged(parts, choice, by)?;
+            let scores = Scores::of(&EXAM.hold(&seed.ground, method, &merged.weights)?, ABILITY);
             accuracy += scores.other_languages / seeds.len() as f64;
             ratio += scores.perplexity / seed.base.perplexity / seeds.len() as f64;
         }

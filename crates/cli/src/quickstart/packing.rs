@@ -5,14 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use maec_checkpoint::{DeltaRole, MemoryWeights, PackLanguage, Weights};
+use maec_checkpoint::{DeltaRole, PackLanguage, Weights};
 use maec_eval::{HeldOut, ModelReport};
+use maec_lab::{Ground as _, Parts, ProblemSet, TARGETS, WorldGround};
 use maec_protocol::RecordedRow;
 use maec_recipe::Recipe;
 use maec_world::Language;
 
-use super::artefacts::{Artefacts, TARGETS};
-use super::workshop::Workshop;
 use crate::evaluation;
 use crate::models::Model;
 use crate::pack::{self, Contents, Delta};
@@ -40,35 +39,30 @@ pub struct Provenance<'a> {
 /// When the folder can't be written or holds something else.
 pub fn write_pack(
     folder: &Path,
-    workshop: &Workshop,
-    artefacts: Artefacts,
+    ground: &WorldGround,
+    parts: Parts,
     recipe: Recipe,
     provenance: &Provenance<'_>,
 ) -> Result<String> {
     let code = |language: Language| language.code().to_owned();
     let text = |name: &str, text: String| (name.to_owned(), text);
     let texts = BTreeMap::from([
-        text("config.json", workshop.model.to_json("bfloat16")),
-        text("tokenizer.json", workshop.world.tokenizer_json()),
-        text("tokenizer_config.json", workshop.world.tokenizer_config_json()),
+        text("config.json", ground.model().to_json("bfloat16")),
+        text("tokenizer.json", ground.world.tokenizer_json()),
+        text("tokenizer_config.json", ground.world.tokenizer_config_json()),
     ]);
-    let delta = |id: String, role, language, weights: MemoryWeights| Delta {
-        id,
-        role,
-        language,
-        weights: Arc::new(weights) as Arc<dyn Weights>,
-    };
+    let delta = |id: String, role, language, weights: Arc<dyn Weights>| Delta { id, role, language, weights };
     let mut deltas = vec![
-        delta("a-l0".into(), DeltaRole::Ability, None, artefacts.ability),
-        delta("l0".into(), DeltaRole::Reference, None, artefacts.reference),
+        delta("a-l0".into(), DeltaRole::Ability, None, parts.ability),
+        delta("l0".into(), DeltaRole::Reference, None, parts.reference),
     ];
-    for (language, weights) in TARGETS.into_iter().zip(artefacts.languages) {
+    for (language, weights) in TARGETS.into_iter().zip(parts.languages) {
         deltas.push(delta(code(language), DeltaRole::Language, Some(code(language)), weights));
     }
     let most = provenance.problems.min(PROBLEMS);
-    let problems = Language::ALL.into_iter().flat_map(|l| workshop.problems(l, true).into_iter().take(most));
+    let problems = Language::ALL.into_iter().flat_map(|l| ground.problems(l, ProblemSet::Test).into_iter().take(most));
     let heldout = Language::ALL.into_iter().flat_map(|language| {
-        let texts = workshop.heldout(language).into_iter().take(TEXTS);
+        let texts = ground.heldout(language).into_iter().take(TEXTS);
         texts.map(move |text| HeldOut { text, language: language.code().to_owned() })
     });
     let recorded = provenance.recorded.iter().map(|report| RecordedRow {
@@ -78,14 +72,14 @@ pub fn write_pack(
     });
     let contents = Contents {
         title: "The workshop world: arithmetic, learned in English".to_owned(),
-        seed: workshop.seed,
+        seed: ground.seed,
         command: provenance.command.to_owned(),
         lambda: provenance.lambda,
         languages: Language::ALL
             .into_iter()
             .map(|language| PackLanguage { code: code(language), name: language.name().to_owned() })
             .collect(),
-        base: Model { weights: Arc::new(artefacts.base), texts },
+        base: Model { weights: parts.base, texts },
         deltas,
         problems: problems.collect(),
         heldout: heldout.collect(),

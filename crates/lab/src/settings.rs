@@ -1,13 +1,10 @@
 //! Sizes, steps and rates of the workshop experiment.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
 use maec_model::ModelConfig;
-use maec_world::{END_ID, Numbers, PAD_ID, START_ID, WorldConfig};
+use maec_world::{Abilities, END_ID, Numbers, PAD_ID, START_ID, WorldConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::usage;
+use crate::{LabError, TARGETS};
 
 /// Everything about the workshop's trainings but the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,8 +28,10 @@ pub struct LabSettings {
     pub neuron_steps: u32,
     /// Steps of the short runs that rank the target languages' neurons.
     pub language_neuron_steps: u32,
-    /// Sequences a step.
+    /// Sequences a step of the base's training.
     pub batch: u32,
+    /// Sequences a step of every run that starts from the base.
+    pub continual_batch: u32,
     /// Peak learning rate of the base.
     pub base_rate: f64,
     /// Peak learning rate of the runs that rank the neurons of the ability and of English.
@@ -45,6 +44,12 @@ pub struct LabSettings {
     pub full_rate: f64,
     /// Peak learning rate of the languages' runs.
     pub language_rate: f64,
+    /// r of low-rank factors, on every linear layer, with α = 2r.
+    pub lora_rank: usize,
+    /// Peak learning rate of low-rank factors on the ability.
+    pub lora_rate: f64,
+    /// Peak learning rate of low-rank factors on languages.
+    pub lora_language_rate: f64,
     /// AdamW's ε in every run that starts from the base. Far below the ability's gradients (about 1e-4) and above those
     /// that a softmax sends to words of other languages, which AdamW would otherwise blow up to full steps.
     pub epsilon: f64,
@@ -60,6 +65,13 @@ pub struct LabSettings {
     pub numbers: Numbers,
     /// Held-out texts of every language.
     pub heldout: u32,
+    /// What the world teaches; written only where it is more than arithmetic.
+    #[serde(skip_serializing_if = "is_arithmetic")]
+    pub abilities: Abilities,
+}
+
+fn is_arithmetic(abilities: &Abilities) -> bool {
+    *abilities == Abilities::Arithmetic
 }
 
 impl Default for LabSettings {
@@ -75,12 +87,16 @@ impl Default for LabSettings {
             neuron_steps: 200,
             language_neuron_steps: 60,
             batch: 64,
+            continual_batch: 64,
             base_rate: 2e-3,
             neuron_rate: 2e-3,
             ability_rate: 3e-3,
             ability_weight: 3.0,
             full_rate: 1.5e-3,
             language_rate: 2e-4,
+            lora_rank: 8,
+            lora_rate: 3e-3,
+            lora_language_rate: 1e-3,
             epsilon: 1e-5,
             beta2: 0.999,
             k1: 0.05,
@@ -88,29 +104,29 @@ impl Default for LabSettings {
             base_ability: 80,
             numbers: Numbers::Whole,
             heldout: 400,
+            abilities: Abilities::Arithmetic,
         }
     }
 }
 
 impl LabSettings {
-    /// Reads a JSON object of the settings that differ from the default.
-    ///
-    /// # Errors
-    /// When the file can't be read or names something else.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        serde_json::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display())))
+    /// What the paper's tables are reproduced with: both abilities, and half as many sequences a step after the base, so that one
+    /// seed's some eighty trainings stay under an hour on two cores.
+    pub fn paper() -> Self {
+        Self { abilities: Abilities::Both, continual_batch: 32, ..Self::default() }
     }
 
     /// Refuses what no workshop can be held with.
     ///
     /// # Errors
     /// When a setting is out of its range.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<(), LabError> {
         let steps = [self.base_steps, self.ability_steps, self.language_steps];
         let neuron_steps = [self.neuron_steps, self.language_neuron_steps];
-        let wrong = if !(1..=1024).contains(&self.batch) {
-            format!("batch is {}: give 1 to 1024", self.batch)
+        let batches = [("batch", self.batch), ("continual_batch", self.continual_batch)];
+        let wrong = if let Some((name, batch)) = batches.iter().find(|(_, batch)| !(1..=1024).contains(batch))
+        {
+            format!("{name} is {batch}: give 1 to 1024")
         } else if let Some(steps) =
             steps.iter().chain(&neuron_steps).find(|steps| !(1..=100_000).contains(*steps))
         {
@@ -120,14 +136,12 @@ impl LabSettings {
         } else {
             return Ok(());
         };
-        Err(usage(format!("the settings' {wrong}")))
+        Err(LabError::Settings(wrong))
     }
 
-    /// Steps of all runs together, for progress.
-    pub fn total_steps(&self) -> u32 {
-        let english = 3 * self.ability_steps + 2 * self.neuron_steps;
-        let others = 4 * (2 * self.language_steps + self.language_neuron_steps);
-        self.base_steps + english + others
+    /// Steps of MAEC's masked trainings together (Θ_{A,L0}, Θ_{L0}, every Θ_{Li}), which every other row of Table 2 has too.
+    pub fn budget(&self) -> u32 {
+        2 * self.ability_steps + TARGETS.len() as u32 * self.language_steps
     }
 
     /// The model these settings train.
@@ -158,12 +172,13 @@ impl LabSettings {
         WorldConfig {
             seed,
             base_documents: self.base_steps * self.batch,
-            general_documents: self.ability_steps.max(self.language_steps) * self.batch / 2,
-            ability_documents: self.ability_steps * self.batch,
+            general_documents: self.ability_steps.max(self.language_steps) * self.continual_batch / 2,
+            ability_documents: self.ability_steps * self.continual_batch,
             heldout_documents: self.heldout,
             base_language_weights: self.base_languages,
             base_ability_per_mille: self.base_ability,
             numbers: self.numbers,
+            abilities: self.abilities,
             ..WorldConfig::default()
         }
     }

@@ -1,0 +1,55 @@
+//! What an experiment stands on: a world, or models and texts from files.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use maec_checkpoint::{Dtype, Weights};
+use maec_model::ModelConfig;
+use maec_train::{Sequences, TrainConfig};
+
+use crate::corpus::Share;
+use crate::error::LabError;
+use crate::run::Run;
+
+/// Θo.
+pub enum Base {
+    /// The experiment trains its own.
+    Trained(Run),
+    /// It is there.
+    Given(Arc<dyn Weights>),
+}
+
+/// What trainings need to know beside a [`Run`].
+pub trait Ground {
+    /// Everything beside runs' descriptions that decides their outcomes, in words that are the same every time: the data's
+    /// and the base's identities, the model's shape, the optimizer's constants.
+    fn identity(&self) -> &str;
+
+    /// The model's shape.
+    fn model(&self) -> &ModelConfig;
+
+    /// Θo.
+    fn base(&self) -> Base;
+
+    /// The sequences of a mixture from their beginning.
+    ///
+    /// # Errors
+    /// [`LabError::NoCorpus`], and what reading meets.
+    fn sequences(&self, corpora: &[Share]) -> Result<Box<dyn Sequences>, LabError>;
+
+    /// The settings of a run with these steps and this peak rate; `fresh` where it begins with random weights.
+    fn config(&self, steps: u32, rate: f64, fresh: bool) -> TrainConfig;
+
+    /// Where it is trained.
+    fn device(&self) -> Device;
+
+    /// What outcomes are stored in.
+    fn dtype(&self) -> Dtype {
+        Dtype::BF16
+    }
+
+    /// Steps between the checkpoints of an unfinished run in the store; 0 is never.
+    fn checkpoint_every(&self) -> u32 {
+        0
+    }
+}

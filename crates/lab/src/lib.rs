@@ -1,0 +1,30 @@
+//! The paper's experiment as a library: what is trained from what ([`Run`], [`Ranking`]), kept by content ([`Store`]), merged and
+//! scored. It knows no arguments and no terminal; the companion's `extract`, `tune`, `reproduce` and `quickstart` are made of it.
+
+mod catalog;
+mod corpus;
+mod error;
+mod exact;
+mod exam;
+mod ground;
+mod lab;
+mod merging;
+pub mod report;
+mod run;
+mod settings;
+mod store;
+mod watch;
+mod world;
+
+pub use catalog::{Catalog, Way};
+pub use corpus::{Corpus, Share};
+pub use error::LabError;
+pub use exam::{Exam, ProblemSet, Scores};
+pub use ground::{Base, Ground};
+pub use lab::{Lab, Trained};
+pub use merging::{MaecChoice, Merged, Parts, merge};
+pub use run::{Form, Ranking, Run, Start, Trains};
+pub use settings::LabSettings;
+pub use store::{Provenance, Store};
+pub use watch::{News, Silent, Watch};
+pub use world::{REFERENCE, TARGETS, WorldGround};

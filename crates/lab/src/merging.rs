@@ -1,0 +1,80 @@
+//! Merges of trained parts.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use maec_checkpoint::{MemoryWeights, Weights};
+use maec_merge::{Inputs, Options, Report, merge_to_memory};
+use maec_recipe::{LanguageModel, MergeMethod, ModelRef, Parameters, Recipe, Select};
+use serde::{Deserialize, Serialize};
+
+use crate::error::LabError;
+
+/// What tuning chooses: Eq. 2–5's numbers and one scale for all μ.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MaecChoice {
+    /// α, β, γ, η, k₂ (and the task vector's λ).
+    pub parameters: Parameters,
+    /// μ of every target language.
+    pub mu: f64,
+}
+
+impl MaecChoice {
+    /// The recipe with these numbers for models that are called `base`, `a-l0`, `l0` and by the languages' codes.
+    pub fn recipe(&self, method: MergeMethod, languages: &[impl AsRef<str>]) -> Recipe {
+        let model = |name: &str| ModelRef { model: name.to_owned() };
+        let languages = languages.iter().map(|code| LanguageModel {
+            name: code.as_ref().to_owned(),
+            model: code.as_ref().to_owned(),
+            weight: self.mu,
+        });
+        Recipe {
+            version: Recipe::VERSION,
+            merge_method: method,
+            base_model: "base".to_owned(),
+            ability: model("a-l0"),
+            reference: model("l0"),
+            languages: languages.collect(),
+            parameters: self.parameters,
+            select: Select::default(),
+            out_dtype: None,
+        }
+    }
+}
+
+/// The trained models that a merge is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Θo.
+    pub base: Arc<dyn Weights>,
+    /// Θ_{A,L0}.
+    pub ability: Arc<dyn Weights>,
+    /// Θ_{L0}.
+    pub reference: Arc<dyn Weights>,
+    /// Θ_{Li}, in the recipe's order.
+    pub languages: Vec<Arc<dyn Weights>>,
+}
+
+/// A merged model, and what Eq. 4 said of its tensors.
+pub struct Merged {
+    /// Its weights.
+    pub weights: MemoryWeights,
+    /// Similarities and which tensors were selected.
+    pub report: Report,
+}
+
+/// Merges parts by a recipe.
+///
+/// # Errors
+/// When the recipe is not valid or the parts do not fit each other.
+pub fn merge(parts: &Parts, recipe: &Recipe) -> Result<Merged, LabError> {
+    let inputs = Inputs {
+        base: parts.base.as_ref(),
+        ability: parts.ability.as_ref(),
+        reference: parts.reference.as_ref(),
+        languages: parts.languages.iter().map(|weights| weights.as_ref() as &dyn Weights).collect(),
+    };
+    let go_on = &mut |_: maec_merge::Progress<'_>| ControlFlow::Continue(());
+    let (weights, report) = merge_to_memory(&inputs, recipe, &Options::default(), go_on)?;
+    Ok(Merged { weights, report })
+}
