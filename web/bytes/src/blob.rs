@@ -4,33 +4,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use maec_checkpoint::{ByteSource, Error, FileSet, SourceFiles};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::JsValue;
-use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::Blob;
+use web_sys::{Blob, FileReaderSync, MessageChannel, MessagePort};
 
 use crate::ahead::{ReadAhead, Window};
 use crate::js;
 
-/// Bytes that JavaScript holds at once while more are copied: what goes into the youngest part of its memory.
-const PIECE: usize = 1 << 20;
-
-// As text, one byte a character, which goes as soon as it was read. Array buffers would be left lying until some
-// hundred megabytes have gathered: collectors do not see how much lies behind them.
-#[wasm_bindgen(inline_js = "
-export function read(blob, into) {
-  const text = new FileReaderSync().readAsBinaryString(blob);
-  if (text.length !== into.length) return false;
-  for (let i = 0; i < into.length; i++) into[i] = text.charCodeAt(i);
-  return true;
-}
-")]
-extern "C" {
-    /// Reads a blob that is as long as `into`; `false` where it is not.
-    #[wasm_bindgen(catch)]
-    fn read(blob: &Blob, into: &mut [u8]) -> Result<bool, JsValue>;
-}
+/// Bytes that JavaScript holds at once while more are copied.
+const PIECE: usize = 2 << 20;
 
 /// A `Blob` or `File`, sliced for every read and never held whole. For workers: a page may not read synchronously.
 #[derive(Debug, Clone)]
@@ -47,6 +31,41 @@ impl BlobSource {
         let len = blob.size() as u64;
         Self { name: name.into(), blob: SendWrapper::new(blob), len }
     }
+
+    /// What is between two of its bytes, as a blob of its own.
+    pub(crate) fn slice(&self, from: u64, to: u64) -> Result<Blob, JsValue> {
+        self.blob.slice_with_f64_and_f64(from as f64, to as f64)
+    }
+
+    /// Reads `length` bytes, which go back to the browser by [`release`].
+    pub(crate) fn read(&self, offset: u64, length: usize) -> Result<ArrayBuffer, Error> {
+        let end = self.end(offset, length)?;
+        let slice = self.slice(offset, end);
+        let read = slice.and_then(|slice| FileReaderSync::new()?.read_as_array_buffer(&slice));
+        let buffer = read.map_err(|e| {
+            let reason = match js::name(&e).as_str() {
+                "NotReadableError" | "NotFoundError" => {
+                    "it changed or moved since it was opened; open it again".into()
+                }
+                _ => js::message(&e),
+            };
+            Error::Io { path: self.name.clone(), source: io::Error::other(reason) }
+        })?;
+        if buffer.byte_length() as usize != length {
+            return Err(self.truncated());
+        }
+        Ok(buffer)
+    }
+
+    /// Where so many bytes end.
+    fn end(&self, offset: u64, length: usize) -> Result<u64, Error> {
+        let end = offset.checked_add(length as u64).filter(|&end| end <= self.len);
+        end.ok_or_else(|| self.truncated())
+    }
+
+    fn truncated(&self) -> Error {
+        Error::Truncated { name: self.name.clone(), len: self.len }
+    }
 }
 
 impl ByteSource for BlobSource {
@@ -55,28 +74,13 @@ impl ByteSource for BlobSource {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
-        let truncated = || Error::Truncated { name: self.name.clone(), len: self.len };
-        if offset.checked_add(buf.len() as u64).is_none_or(|end| end > self.len) {
-            return Err(truncated());
-        }
+        self.end(offset, buf.len())?;
         let mut at = offset;
         for piece in buf.chunks_mut(PIECE) {
-            let end = at + piece.len() as u64;
-            let slice = self.blob.slice_with_f64_and_f64(at as f64, end as f64);
-            let read = slice.and_then(|slice| read(&slice, piece));
-            let whole = read.map_err(|e| {
-                let reason = match js::name(&e).as_str() {
-                    "NotReadableError" | "NotFoundError" => {
-                        "it changed or moved since it was opened; open it again".into()
-                    }
-                    _ => js::message(&e),
-                };
-                Error::Io { path: self.name.clone(), source: io::Error::other(reason) }
-            })?;
-            if !whole {
-                return Err(truncated());
-            }
-            at = end;
+            let buffer = self.read(at, piece.len())?;
+            Uint8Array::new(&buffer).copy_to(piece);
+            release(&buffer);
+            at += piece.len() as u64;
         }
         Ok(())
     }
@@ -84,6 +88,23 @@ impl ByteSource for BlobSource {
     fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// Gives a buffer's memory back at once, by posting it to nobody. Left lying, buffers gather to some hundred megabytes:
+/// collectors do not see how much lies behind them. (`ArrayBuffer.transfer` would leave the browser's own hold on it.)
+pub(crate) fn release(buffer: &ArrayBuffer) {
+    thread_local! {
+        static NOBODY: Option<MessagePort> = MessageChannel::new().ok().map(|channel| {
+            channel.port1().close();
+            channel.port2()
+        });
+    }
+    NOBODY.with(|nobody| {
+        if let Some(nobody) = nobody {
+            // What can't be given back is left to the collector.
+            let _ = nobody.post_message_with_transferable(&JsValue::NULL, &Array::of1(buffer));
+        }
+    });
 }
 
 /// What was dropped or chosen at once: the files of a folder, or some files.
@@ -109,7 +130,7 @@ impl DroppedFiles {
         };
         let below = if folder.is_empty() { 0 } else { folder.len() + 1 };
         let mut sources: BTreeMap<String, Arc<dyn ByteSource>> = BTreeMap::new();
-        let window = Window::default();
+        let window = Window::new();
         for (number, (path, blob)) in files.iter().enumerate() {
             let open = || ReadAhead::new(BlobSource::new(path, blob.clone()), number, window.clone());
             sources.entry(path[below..].to_owned()).or_insert_with(|| Arc::new(open()));

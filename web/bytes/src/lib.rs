@@ -17,6 +17,7 @@ mod store;
 
 use maec_hub::{Address, DEFAULT_ENDPOINT, Hub};
 
+pub use ahead::read_ahead;
 pub use blob::{BlobSource, DroppedFiles};
 pub use clock::TabClock;
 pub use error::Error;

@@ -26,6 +26,8 @@ pub struct SavePickerSink {
     stream: Option<FileSystemWritableFileStream>,
     /// Bytes on their way: the browser reads them later, when wasm's memory may have moved.
     staged: Uint8Array,
+    /// The write that is under way, whose bytes are staged.
+    writing: Option<JsFuture>,
 }
 
 fn write(name: &str) -> impl Fn(JsValue) -> Error {
@@ -45,7 +47,16 @@ impl SavePickerSink {
             name: file.name(),
             stream: Some(writable(file).await?),
             staged: Uint8Array::new_with_length(0),
+            writing: None,
         })
+    }
+
+    /// Waits for the write that is under way.
+    async fn written(&mut self) -> Result<(), Error> {
+        match self.writing.take() {
+            Some(writing) => writing.await.map_err(write(&self.name)).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Gives the file up: what was there before stays.
@@ -58,7 +69,9 @@ impl SavePickerSink {
 }
 
 impl AsyncSink for SavePickerSink {
+    /// The browser writes while more is made; that a write failed is told by the next, or by [`AsyncSink::finish`].
     async fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.written().await?;
         let Some(stream) = &self.stream else { return Ok(()) };
         // One array for all writes: fresh ones would wait for the garbage collector.
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -68,10 +81,12 @@ impl AsyncSink for SavePickerSink {
         let staged = self.staged.subarray(0, length);
         staged.copy_from(bytes);
         let written = stream.write_with_js_u8_array(&staged).map_err(write(&self.name))?;
-        JsFuture::from(written).await.map_err(write(&self.name)).map(|_| ())
+        self.writing = Some(JsFuture::from(written));
+        Ok(())
     }
 
     async fn finish(mut self) -> Result<(), Error> {
+        self.written().await?;
         match self.stream.take() {
             Some(stream) => JsFuture::from(stream.close()).await.map_err(write(&self.name)).map(|_| ()),
             None => Ok(()),

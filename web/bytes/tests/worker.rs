@@ -5,17 +5,17 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Promise, Uint8Array};
 use maec_bytes::{
     AsyncSink, BlobSource, DroppedFiles, FetchTransport, OpfsSink, OpfsSource, OpfsStore, PickedFolder,
-    TabClock, TabStore, opfs_file, opfs_remove, persist, storage_estimate,
+    TabClock, TabStore, opfs_file, opfs_remove, persist, read_ahead, storage_estimate,
 };
 use maec_checkpoint::{ByteSink, ByteSource, Error, FileSet, sha256_hex};
 use maec_hub::{
     Address, BLOCK_BYTES, BlockFile, Body, Clock, Get, Hub, Remote, Retry, Store, StoreError, Transport,
 };
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::{Blob, FileSystemDirectoryHandle};
 
@@ -80,6 +80,45 @@ fn dropped_files_are_read_ahead_to_the_byte() {
     for at in [all[1].len() as u64, u64::MAX] {
         assert!(matches!(sources[1].read_at(at, &mut [0; 2]), Err(Error::Truncated { .. })));
     }
+}
+
+#[wasm_bindgen_test]
+async fn what_streams_bring_is_the_files_to_the_byte() {
+    let all = [noise((9 << 20) + 1), noise(7 << 20)];
+    // Two models, each with a window of its own, that are read side by side in steps of several tiles.
+    let models = [0, 1].map(|file| DroppedFiles::new(vec![("m/a".into(), blob(&all[file]))]));
+    let sources = models.map(|model| model.open("a").expect("a file"));
+    let check = |file: usize, at: usize, len: usize| {
+        let at = at.min(all[file].len());
+        let len = len.min(all[file].len() - at);
+        let mut buf = vec![0; len];
+        sources[file].read_at(at as u64, &mut buf).expect("a slice");
+        assert!(buf == all[file][at..at + len], "{file} {at} {len}");
+    };
+    for (tile, tiles) in [(131_072, 8), (100_003, 3), (131_072, 20), (1 << 20, 3)] {
+        for first in (0..all[0].len()).step_by(tile * tiles) {
+            for at in (first..first + tile * tiles).step_by(tile).filter(|&at| at < all[0].len()) {
+                check(0, at, tile);
+                check(1, at, tile);
+            }
+            read_ahead().await;
+        }
+    }
+    // Back, and on in another place; what nobody reads any more is given back.
+    for at in [0, 1000, 5 << 20, (5 << 20) + 70_000] {
+        check(0, at, 70_000);
+        read_ahead().await;
+    }
+    read_ahead().await;
+    check(0, (5 << 20) + 140_000, 70_000);
+    // Reads that come while a window is being filled.
+    spawn_local(read_ahead());
+    JsFuture::from(Promise::resolve(&JsValue::NULL)).await.expect("a moment");
+    for at in [3, 5, 8] {
+        check(0, at, at - 3 + 2);
+    }
+    TabClock.sleep(Duration::from_millis(100)).await;
+    check(0, 15, 70_000);
 }
 
 /// A folder of the private file system as if a person had picked it.

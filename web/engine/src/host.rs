@@ -53,6 +53,12 @@ pub trait Host {
     #[cfg(feature = "own")]
     fn files(&self, id: RequestId, names: &[String]) -> Result<Arc<dyn maec_checkpoint::FileSet>, Failure>;
 
+    /// Brings what will be read next of files that are read from front to back; called between the steps of a merge.
+    #[cfg(feature = "own")]
+    fn read_ahead(&self) -> impl Future<Output = ()> {
+        async {}
+    }
+
     /// The folder that a request's files go into; [`Destination::Private`] is made empty first.
     #[cfg(feature = "own")]
     fn folder(

@@ -67,6 +67,11 @@ impl<P: Processor> Host for Worker<P> {
     }
 
     #[cfg(feature = "own")]
+    async fn read_ahead(&self) {
+        maec_bytes::read_ahead().await;
+    }
+
+    #[cfg(feature = "own")]
     async fn folder(&self, id: RequestId, destination: Destination) -> Result<Rc<dyn Folder>, Failure> {
         out::folder(destination, self.inbox.folder(id)).await
     }

@@ -44,6 +44,7 @@ pub(crate) async fn inspect<H: Host>(
     let pool = Pool::new(1)?;
     while look.step(&pool, STEP_TILES)?.is_some() {
         job.progress(|| "Looking into tensors".into(), count.bytes().min(total), total);
+        job.host().read_ahead().await;
         job.checkpoint().await?;
     }
     let found = look.finish();

@@ -25,5 +25,5 @@ pub(crate) use plan::plan;
 pub(crate) use template::{methods, template};
 pub(crate) use write::write;
 
-/// Tiles whose statistics are read before messages are let in again.
-const STEP_TILES: usize = 16;
+/// Tiles whose statistics are read before messages are let in again: as many as are merged in a step.
+const STEP_TILES: usize = 8;

@@ -167,11 +167,12 @@ impl<H: Host> Stream<'_, '_, H> {
         Ok(true)
     }
 
-    /// Lets messages in, and says how far the merge is.
+    /// Brings the next tiles, lets messages in, and says how far the merge is.
     async fn tell(&mut self, label: &str, count: &Count, before: u64) -> Result<(), Failure> {
         self.peak = self.peak.max(self.job.host().memory_bytes());
         let total = self.plan.bytes_read;
         self.job.progress(|| label.to_owned(), (count.bytes() - before).min(total), total);
+        self.job.host().read_ahead().await;
         self.job.checkpoint().await
     }
 
