@@ -1,15 +1,34 @@
 //! A report of tables and figures that are data first: the same values become HTML, CSV and JSON.
 
-use serde::{Deserialize, Serialize};
+mod csv;
+mod html;
+mod markup;
+mod number;
+#[cfg(test)]
+mod sample;
+mod scale;
+mod svg;
+mod table;
+#[cfg(test)]
+mod tests;
+mod twin;
+mod write;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use write::ReportError;
 
 /// A mean over seeds with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The mean, in the unit of its column.
+    #[serde(deserialize_with = "number_or_null")]
     pub mean: f64,
     /// Lower end of the interval; the mean itself where none is known.
+    #[serde(deserialize_with = "number_or_null")]
     pub low: f64,
     /// Upper end.
+    #[serde(deserialize_with = "number_or_null")]
     pub high: f64,
     /// Seeds that it is a mean of.
     pub seeds: usize,
@@ -26,7 +45,7 @@ pub enum Cell {
     /// A measured number.
     Measured(Estimate),
     /// A number that the paper prints.
-    Published(f64),
+    Published(#[serde(deserialize_with = "number_or_null")] f64),
 }
 
 /// A column's heading.
@@ -80,6 +99,7 @@ pub enum Shape {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Its place: for bars, the index of its label.
+    #[serde(deserialize_with = "number_or_null")]
     pub x: f64,
     /// Its value.
     pub y: Estimate,
@@ -171,16 +191,7 @@ impl Estimate {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_over_seeds_is_students() {
-        // 1, 2, 3: mean 2, s = 1, 4.303 / √3 = 2.4843.
-        let three = Estimate::over_seeds(&[1.0, 2.0, 3.0], None);
-        assert!((three.mean - 2.0).abs() < 1e-12 && (three.high - 4.4843).abs() < 1e-3, "{three:?}");
-        let one = Estimate::over_seeds(&[5.0], Some((4.0, 7.0)));
-        assert_eq!((one.mean, one.low, one.high, one.seeds), (5.0, 4.0, 7.0, 1));
-    }
+/// Reads what JSON writes of a number that is none, which is `null`.
+fn number_or_null<'de, D: Deserializer<'de>>(data: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(data)?.unwrap_or(f64::NAN))
 }
