@@ -68,9 +68,10 @@ impl Pool {
     ) -> Result<(), MergeError> {
         let sizes = totals.sizes();
         // A thread counts in one array over a run of tiles, and keeps the sums of each.
-        let runs: Vec<Vec<T>> =
-            tiles.chunks(tiles.len().div_ceil(2 * self.threads()).max(1)).map(<[T]>::to_vec).collect();
-        let parts = self.map(runs, |scratch, run| {
+        let count = (2 * self.threads()).min(tiles.len());
+        let begin = |run: usize| run * tiles.len() / count;
+        let runs = (0..count).map(|run| tiles[begin(run)..begin(run + 1)].to_vec()).collect();
+        let parts = self.map(runs, |scratch, run: Vec<T>| {
             let mut totals = Totals::new(Sizes { sums: 0, ..sizes });
             let mut sums = Vec::with_capacity(run.len());
             for tile in run {

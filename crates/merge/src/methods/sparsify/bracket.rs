@@ -1,11 +1,12 @@
 //! A value by its rank among those of a bracket: what is above is counted, what is inside is listed, in one pass.
 
-use std::cmp::Ordering;
-
 use crate::methods::totals::{Part, list};
 
-/// Elements that are looked at together for one that is inside.
-const CHUNK: usize = 16;
+/// Elements that are looked through at once.
+const BLOCK: usize = 1024;
+
+/// Elements that are looked at together for one within a bracket.
+const CHUNK: usize = 8;
 
 /// Elements of a sample that stood together, and may be alike.
 const TOGETHER: usize = crate::engine::SAMPLED;
@@ -46,51 +47,57 @@ impl Bracket {
         }
     }
 
-    /// Counts and lists a block of δ.
+    /// Counts and lists δ. Few elements are within the bracket, so whole chunks are passed over; and which they are is not to be
+    /// foreseen, so there are no branches on them.
     pub(super) fn look(self, delta: &[f32], part: Part<'_>) {
         let Part { counts: [below, at_low, inside, at_high], lists: [listed] } = part else { return };
         let width = self.high - self.low;
-        let mut lanes = [0_i32; CHUNK];
-        let mut hit = |offset: i32| match (offset, offset.cmp(&width)) {
-            (0, _) => *at_low += 1,
-            (_, Ordering::Equal) => *at_high += 1,
-            _ => {
-                *inside += 1;
-                list(listed, (self.low + offset).cast_unsigned());
+        let mut gather = |chunk: &[f32]| {
+            let (mut hits, mut n) = ([0; CHUNK], 0);
+            for delta in chunk {
+                let offset = self.offset(delta);
+                hits[n % CHUNK] = offset;
+                n += usize::from((offset >= 0) & (offset <= width));
+            }
+            for &offset in &hits[..n] {
+                match offset {
+                    0 => *at_low += 1,
+                    _ if offset == width => *at_high += 1,
+                    _ => {
+                        *inside += 1;
+                        list(listed, (self.low + offset).cast_unsigned());
+                    }
+                }
             }
         };
-        let offset = |delta: &f32| delta.abs().to_bits().cast_signed() - self.low;
-        let (chunks, rest) = delta.as_chunks::<CHUNK>();
-        for chunk in chunks {
-            // All bits set while every element is outside.
-            let mut outside = -1;
-            for (lane, delta) in lanes.iter_mut().zip(chunk) {
-                let offset = offset(delta);
-                let is_below = offset >> 31;
-                *lane += is_below;
-                outside &= is_below | -i32::from(offset > width);
+        for block in delta.chunks(BLOCK) {
+            *below += u64::from(self.below(block));
+            let (chunks, rest) = block.as_chunks::<CHUNK>();
+            let (mut places, mut n) = ([0_u8; BLOCK / CHUNK], 0);
+            for (place, chunk) in (0..).zip(chunks) {
+                places[n % (BLOCK / CHUNK)] = place;
+                n += usize::from(self.has_hit(chunk));
             }
-            if outside == -1 {
-                continue;
-            }
-            // Gathered without a branch: which are inside is not to be foreseen.
-            let mut hits = [0; CHUNK];
-            let mut n = 0;
-            for delta in chunk {
-                let offset = offset(delta);
-                hits[n % CHUNK] = offset;
-                n += usize::from((0..=width).contains(&offset));
-            }
-            hits[..n].iter().copied().for_each(&mut hit);
+            places[..n].iter().for_each(|&place| gather(&chunks[usize::from(place)]));
+            gather(rest);
         }
-        for offset in rest.iter().map(offset) {
-            match offset {
-                ..0 => lanes[0] -= 1,
-                _ if offset <= width => hit(offset),
-                _ => (),
-            }
-        }
-        *below += lanes.iter().map(|lane| u64::from(lane.unsigned_abs())).sum::<u64>();
+    }
+
+    /// How far above the lower end; less than 0 below it.
+    fn offset(self, delta: &f32) -> i32 {
+        delta.abs().to_bits().cast_signed() - self.low
+    }
+
+    /// How many elements of a block are below the lower end.
+    fn below(self, block: &[f32]) -> u32 {
+        block.iter().map(|delta| u32::from(self.offset(delta) < 0)).sum()
+    }
+
+    /// Whether an element of a chunk is within.
+    fn has_hit(self, chunk: &[f32; CHUNK]) -> bool {
+        // The sign bit is set of what is outside.
+        let outside = |delta| self.offset(delta) | (self.high - self.low - self.offset(delta));
+        chunk.iter().fold(-1, |all, delta| all & outside(delta)) >= 0
     }
 
     /// The bits of the value of a rank, ascending from 0; `None` where it is outside, or what is inside found no room.
