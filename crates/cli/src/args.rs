@@ -10,7 +10,7 @@ use maec_train::{Schedule, TrainConfig};
 
 use crate::commands::{
     adapters, bench, corpus, delta, eval, explain_dialect, forward, generate, inspect, merge, methods,
-    neurons, pack, plan, train, verify, world,
+    neurons, pack, plan, reproduce, train, verify, world,
 };
 use crate::input::CorpusArg;
 use crate::quickstart;
@@ -29,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// The whole path on the workshop world, from corpora to one table.
     Quickstart(quickstart::Args),
+    /// The paper's tables and figures on the workshop world, in one report.
+    Reproduce(reproduce::Args),
     /// Write the workshop world: corpora, problems and a tokenizer.
     World(world::Args),
     /// Tokenize corpora into packed blocks, and look at them.
@@ -70,6 +72,7 @@ impl Command {
     pub fn run(self) -> Result<()> {
         match self {
             Self::Quickstart(args) => quickstart::run(&args),
+            Self::Reproduce(args) => reproduce::run(&args),
             Self::World(args) => world::run(&args),
             Self::Corpus(args) => corpus::run(&args),
             Self::Train(args) => train::run(&args),

@@ -10,6 +10,7 @@ mod ground;
 mod lab;
 mod merging;
 pub mod report;
+pub mod reproduce;
 mod run;
 mod settings;
 mod store;

@@ -116,6 +116,25 @@ impl LabSettings {
         Self { abilities: Abilities::Both, continual_batch: 32, ..Self::default() }
     }
 
+    /// A few steps of everything: whether all parts run, not what comes out.
+    pub fn quick() -> Self {
+        Self {
+            width: 32,
+            mlp: 64,
+            layers: 2,
+            heads: 2,
+            base_steps: 60,
+            ability_steps: 12,
+            language_steps: 6,
+            neuron_steps: 6,
+            language_neuron_steps: 4,
+            batch: 16,
+            continual_batch: 8,
+            heldout: 20,
+            ..Self::paper()
+        }
+    }
+
     /// Refuses what no workshop can be held with.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod methods;
 pub mod neurons;
 pub mod pack;
 pub mod plan;
+pub mod reproduce;
 pub mod train;
 pub mod verify;
 pub mod world;

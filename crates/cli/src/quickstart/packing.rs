@@ -60,7 +60,8 @@ pub fn write_pack(
         deltas.push(delta(code(language), DeltaRole::Language, Some(code(language)), weights));
     }
     let most = provenance.problems.min(PROBLEMS);
-    let problems = Language::ALL.into_iter().flat_map(|l| ground.problems(l, ProblemSet::Test).into_iter().take(most));
+    let problems =
+        Language::ALL.into_iter().flat_map(|l| ground.problems(l, ProblemSet::Test).into_iter().take(most));
     let heldout = Language::ALL.into_iter().flat_map(|language| {
         let texts = ground.heldout(language).into_iter().take(TEXTS);
         texts.map(move |text| HeldOut { text, language: language.code().to_owned() })

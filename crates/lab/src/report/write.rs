@@ -106,10 +106,18 @@ impl Report {
     /// Writes `report.html`, `report.json`, `tables/ID.csv` and `figures/ID.csv` into a folder that appears whole. One that exists is
     /// replaced if it is empty or holds a `report.json` of ours, and refused otherwise.
     pub fn write(&self, folder: &Path) -> Result<(), ReportError> {
+        self.write_with(folder, &[])
+    }
+
+    /// As [`write`](Self::write), with more files beside them, by name.
+    pub fn write_with(&self, folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), ReportError> {
         self.check()?;
         let out = AtomicFolder::create(folder, is_report)?;
         out.write("report.html", self.html().as_bytes())?;
         out.write(DATA, self.json()?.as_bytes())?;
+        for (name, bytes) in files {
+            out.write(name, bytes)?;
+        }
         for part in &self.parts {
             match part {
                 Part::Text { .. } => {}
@@ -122,6 +130,16 @@ impl Report {
             }
         }
         Ok(out.finish()?)
+    }
+}
+
+impl Report {
+    /// Whether a folder may become a report's: it is not there yet, is empty, or holds one of ours.
+    ///
+    /// # Errors
+    /// When it is something else, or another process writes it.
+    pub fn may_be_written(folder: &Path) -> Result<(), ReportError> {
+        Ok(drop(AtomicFolder::create(folder, is_report)?))
     }
 }
 

@@ -1,0 +1,141 @@
+//! What came out, in sentences that follow from the numbers.
+
+use super::tables::{average, gain, of_ablation, of_row, perplexity};
+use super::{Measured, Results};
+use crate::report::{Estimate, Part};
+
+/// Whether an interval says that the value is not zero.
+fn verdict(estimate: &Estimate) -> &'static str {
+    if estimate.low > 0.0 {
+        "which the interval puts above zero"
+    } else if estimate.high < 0.0 {
+        "which the interval puts below zero"
+    } else {
+        "which the interval does not tell from zero"
+    }
+}
+
+fn points(estimate: &Estimate) -> String {
+    format!("{:+.1} points [{:+.1}, {:+.1}]", estimate.mean, estimate.low, estimate.high)
+}
+
+/// The differences of two rows' accuracies outside the reference, seed by seed.
+fn difference(results: &Results, ability: &str, of: &str, against: &str) -> Estimate {
+    let rates = |name: &str| -> Vec<f64> {
+        of_row(results, ability, name).iter().map(|brief| 100.0 * brief.others.rate()).collect()
+    };
+    let values: Vec<f64> = rates(of).iter().zip(rates(against)).map(|(a, b)| a - b).collect();
+    // Without several seeds there is no interval of a difference of two trained rows here: it is as wide as can be.
+    Estimate::over_seeds(&values, Some((-100.0, 100.0)))
+}
+
+fn last(curve: &[f32]) -> f64 {
+    let part = &curve[curve.len().saturating_sub(20)..];
+    part.iter().map(|&loss| f64::from(loss)).sum::<f64>() / part.len().max(1) as f64
+}
+
+/// The paragraph about one ability.
+fn about(results: &Results, ability: &str) -> Vec<String> {
+    let mut text = Vec::new();
+    let maec = of_row(results, ability, "MAEC");
+    let base = of_row(results, ability, "Backbone");
+    let g = gain(&maec);
+    text.push(format!(
+        "{ability}: does the ability reach languages without data? MAEC has {:.1} % outside en, the backbone {:.1} %: {}, {}. Its perplexity is {:.2}, the backbone's {:.2}.",
+        average(&maec).mean,
+        average(&base).mean,
+        points(&g),
+        verdict(&g),
+        perplexity(&maec).mean,
+        perplexity(&base).mean,
+    ));
+    for (other, claim) in [
+        ("F-TV", "than task vectors of all parameters"),
+        ("L-TV", "than task vectors of low-rank factors"),
+        ("F-CPT_{L&A}", "than continual pre-training on everything with as many tokens"),
+        ("F-CPT_A", "than continual pre-training on the ability alone"),
+        ("F-CPT_T", "than training on the translated ability, which here is exact"),
+        ("MAEC, random tensors", "than the same merge with tensors drawn at random (Eq. 4)"),
+        ("MAEC, random neurons", "than the same merge with neurons drawn at random (Eq. 1)"),
+    ] {
+        let d = difference(results, ability, "MAEC", other);
+        let appears = if d.low > 0.0 {
+            "the paper's order appears"
+        } else if d.high < 0.0 {
+            "the opposite of the paper's order appears"
+        } else {
+            "the seeds do not decide"
+        };
+        let ppl = perplexity(&of_row(results, ability, other)).mean;
+        text.push(format!(
+            "{ability}: is MAEC better {claim}? {}: {appears}. The other's perplexity is {ppl:.2}.",
+            points(&d)
+        ));
+    }
+    let whole = average(&of_ablation(results, ability, "MAEC")).mean;
+    let parts: Vec<String> = ["−KNL", "−AWO", "−ATI", "−AAC"]
+        .iter()
+        .map(|name| {
+            let briefs = of_ablation(results, ability, name);
+            let change = average(&briefs).mean - whole;
+            format!("{name} {change:+.1} points at perplexity {:.2}", perplexity(&briefs).mean)
+        })
+        .collect();
+    text.push(format!(
+        "{ability}: what each part does (Fig. 3), against MAEC's {whole:.1} %: {}.",
+        parts.join("; ")
+    ));
+    let found: Vec<&Measured> = results.of(ability).collect();
+    let ends: Vec<String> = found.first().map_or(Vec::new(), |first| {
+        first
+            .losses
+            .iter()
+            .enumerate()
+            .map(|(index, (name, _))| {
+                let ends = found
+                    .iter()
+                    .filter_map(|measured| measured.losses.get(index))
+                    .map(|(_, curve)| last(curve));
+                format!("{name}: {:.3}", ends.sum::<f64>() / found.len() as f64)
+            })
+            .collect()
+    });
+    text.push(format!("{ability}: loss at the end of training (Fig. 5): {}.", ends.join(", ")));
+    if let Some(first) = found.first() {
+        let mean = |index: usize| {
+            let pairs = found.iter().filter_map(|measured| measured.layers.get(index));
+            let all: Vec<f64> = pairs.flat_map(|pair| pair.layers.iter().map(|layer| layer.cosine)).collect();
+            all.iter().sum::<f64>() / all.len().max(1) as f64
+        };
+        let pairs: Vec<String> = first
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(index, pair)| format!("{} {:.3}", pair.name, mean(index)))
+            .collect();
+        let appears = match first.layers.len() > 1 {
+            true if mean(0) > mean(1) => ": the languages are closer than the abilities, as the paper says",
+            true => ": the languages are not closer than the abilities, against what the paper says",
+            false => "",
+        };
+        text.push(format!(
+            "{ability}: mean cosine of what was changed (Fig. 5): {}{appears}.",
+            pairs.join("; ")
+        ));
+    }
+    text
+}
+
+/// The first part of a report.
+pub(super) fn findings(results: &Results) -> Part {
+    let mut paragraphs: Vec<String> =
+        results.abilities().iter().flat_map(|ability| about(results, ability)).collect();
+    if results.quick {
+        paragraphs.insert(
+            0,
+            "These sentences are made by the same rules as those of a real report; here they say nothing."
+                .into(),
+        );
+    }
+    Part::Text { heading: "Findings".into(), paragraphs }
+}

@@ -1,0 +1,296 @@
+//! Tables 2, 3, 7 and 8, and Eq. 1's sets.
+
+use super::measure::{Measured, Row as Measurement};
+use super::published;
+use super::{Brief, Results};
+use crate::report::{Cell, Column, Estimate, Row, Table};
+use crate::world::{REFERENCE, TARGETS};
+
+/// A column.
+fn column(name: impl Into<String>, unit: &str, decimals: usize) -> Column {
+    Column { name: name.into(), unit: unit.to_owned(), decimals }
+}
+
+/// Accuracy outside the reference language, in per cent, over the seeds.
+pub(super) fn average(briefs: &[&Brief]) -> Estimate {
+    let values: Vec<f64> = briefs.iter().map(|brief| 100.0 * brief.others.rate()).collect();
+    let alone = briefs.first().map(|brief| (100.0 * brief.others.low, 100.0 * brief.others.high));
+    Estimate::over_seeds(&values, alone)
+}
+
+/// The same minus the backbone's, in points.
+pub(super) fn gain(briefs: &[&Brief]) -> Estimate {
+    let values: Vec<f64> = briefs.iter().map(|brief| 100.0 * brief.gain.mean).collect();
+    let alone = briefs.first().map(|brief| (100.0 * brief.gain.low, 100.0 * brief.gain.high));
+    Estimate::over_seeds(&values, alone)
+}
+
+pub(super) fn perplexity(briefs: &[&Brief]) -> Estimate {
+    let values: Vec<f64> = briefs.iter().map(|brief| brief.mean_perplexity).collect();
+    Estimate::over_seeds(&values, None)
+}
+
+fn language(briefs: &[&Brief], code: &str) -> Cell {
+    let accuracies: Vec<_> = briefs.iter().filter_map(|brief| brief.accuracy.get(code)).collect();
+    let Some(first) = accuracies.first() else { return Cell::Empty };
+    let values: Vec<f64> = accuracies.iter().map(|accuracy| 100.0 * accuracy.rate()).collect();
+    Cell::Measured(Estimate::over_seeds(&values, Some((100.0 * first.low, 100.0 * first.high))))
+}
+
+/// The rows of one name, seed by seed.
+fn named<'a>(
+    results: &'a Results,
+    ability: &'a str,
+    rows: impl Fn(&'a Measured) -> &'a [Measurement],
+    name: &str,
+) -> Vec<&'a Measurement> {
+    results.of(ability).filter_map(|measured| rows(measured).iter().find(|row| row.name == name)).collect()
+}
+
+fn scores<'a>(rows: &[&'a Measurement]) -> Vec<&'a Brief> {
+    rows.iter().map(|row| &row.scores).collect()
+}
+
+/// Scores of one of Table 2's rows.
+pub(super) fn of_row<'a>(results: &'a Results, ability: &'a str, name: &str) -> Vec<&'a Brief> {
+    scores(&named(results, ability, |measured| &measured.rows, name))
+}
+
+/// Scores of one of Fig. 3's rows.
+pub(super) fn of_ablation<'a>(results: &'a Results, ability: &'a str, name: &str) -> Vec<&'a Brief> {
+    scores(&named(results, ability, |measured| &measured.ablations, name))
+}
+
+fn names(rows: Option<&[Measurement]>) -> Vec<String> {
+    rows.into_iter().flatten().map(|row| row.name.clone()).collect()
+}
+
+/// Tokens for a point of improvement, as Table 2 counts it (#Tokens over improvement, lower is better), in millions; nothing
+/// where the mean did not improve.
+fn icer(rows: &[&Measurement]) -> Cell {
+    let n = rows.len() as f64;
+    let improvement = rows.iter().map(|row| 100.0 * row.scores.gain.mean).sum::<f64>() / n;
+    let tokens = rows.iter().map(|row| row.tokens as f64 / 1e6).sum::<f64>() / n;
+    match improvement > 0.0 && tokens > 0.0 {
+        true => Cell::Measured(Estimate::exact(tokens / improvement)),
+        false => Cell::Empty,
+    }
+}
+
+fn is_science(ability: &str) -> bool {
+    ability == "science"
+}
+
+/// Table 2, with the controls below the paper's rows.
+pub(super) fn baselines(results: &Results, ability: &str) -> Table {
+    let mut columns = vec![column("tokens", "M", 2), column("training", "s", 0)];
+    let codes: Vec<&str> =
+        std::iter::once(REFERENCE).chain(TARGETS).map(|language| language.code()).collect();
+    columns.extend(codes.iter().map(|code| column(*code, "%", 1)));
+    columns.push(column("average outside en", "%", 1));
+    columns.push(column("gain over the backbone", "points", 1));
+    columns.push(column("ICER ↓", "M tokens a point", 3));
+    columns.push(column("perplexity", "", 2));
+    columns.push(column("paper: tokens", "B", 0));
+    columns.push(column("paper: average", "%", 1));
+    columns.push(column("paper: ICER ↓", "", 1));
+    let mut rows = Vec::new();
+    for name in names(results.of(ability).next().map(|measured| measured.rows.as_slice())) {
+        let found = named(results, ability, |measured| &measured.rows, &name);
+        let briefs = scores(&found);
+        let is_backbone = name == "Backbone";
+        let cost = |value: fn(&Measurement) -> f64| -> Cell {
+            let values: Vec<f64> = found.iter().map(|row| value(row)).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            if is_backbone { Cell::Empty } else { Cell::Measured(Estimate::exact(mean)) }
+        };
+        let mut cells = vec![cost(|row| row.tokens as f64 / 1e6), cost(|row| row.seconds)];
+        cells.extend(codes.iter().map(|code| language(&briefs, code)));
+        cells.push(Cell::Measured(average(&briefs)));
+        cells.push(if is_backbone { Cell::Empty } else { Cell::Measured(gain(&briefs)) });
+        cells.push(if is_backbone { Cell::Empty } else { icer(&found) });
+        cells.push(Cell::Measured(perplexity(&briefs)));
+        let number = |value: Option<f64>| value.map_or(Cell::Empty, Cell::Published);
+        let paper = published::TABLE_2.iter().find(|row| row.0 == name);
+        cells.push(number(paper.and_then(|row| row.1)));
+        cells.push(number(paper.map(|row| if is_science(ability) { row.4 } else { row.2 })));
+        cells.push(number(paper.and_then(|row| if is_science(ability) { row.5 } else { row.3 })));
+        rows.push(Row { name, cells });
+    }
+    let budget = results.settings.budget();
+    Table {
+        id: format!("table-2-{ability}"),
+        title: format!("Table 2, {ability}: MAEC beside its baselines"),
+        columns,
+        rows,
+        notes: vec![
+            format!(
+                "Every continual pre-training (CPT, DA) has {budget} steps, as many as MAEC's masked trainings together. MAEC's tokens count these and the short \
+                 runs of Eq. 1; a task vector's count its own parts. Seconds are those of the machine that trained first, whatever else it did."
+            ),
+            "ICER = tokens ÷ improvement, which is how the paper's numbers are made (its text prints the inverse); empty where the mean did not improve.".into(),
+            "The last four rows are controls and variants: 𝒯 drawn at random, neurons drawn at random, Algorithm 1's line 5 to the letter, and Eq. 1 with summed \
+             gradients in place of |Θ̃ − Θ|."
+                .into(),
+            "The paper's averages are over es, bn, te; ours over es, zh, bn, te.".into(),
+        ],
+    }
+}
+
+/// Table 3: what happens to the other abilities.
+pub(super) fn out_of_domain(results: &Results, ability: &str) -> Table {
+    let others: Vec<&str> = results.abilities().into_iter().filter(|other| *other != ability).collect();
+    let mut columns = Vec::new();
+    for other in &others {
+        columns.push(column(format!("{other}, average outside en"), "%", 1));
+        columns.push(column(format!("{other}, change"), "points", 1));
+    }
+    columns.push(column("perplexity", "", 2));
+    columns.extend(
+        ["MMLU", "MBPP", "OpenbookQA"].map(|name| column(format!("paper: {name}, change"), "points", 2)),
+    );
+    let mut rows = Vec::new();
+    for name in ["Backbone", "F-CPT_A", "MAEC"] {
+        let found = named(results, ability, |measured| &measured.rows, name);
+        let mut cells = Vec::new();
+        for other in &others {
+            let briefs: Vec<&Brief> = found.iter().filter_map(|row| row.elsewhere.get(*other)).collect();
+            cells.push(Cell::Measured(average(&briefs)));
+            cells.push(if name == "Backbone" { Cell::Empty } else { Cell::Measured(gain(&briefs)) });
+        }
+        cells.push(Cell::Measured(perplexity(&scores(&found))));
+        let paper = published::TABLE_3.iter().find(|row| row.0 == name);
+        cells.extend((0..3).map(|index| paper.map_or(Cell::Empty, |row| Cell::Published(row.1[index]))));
+        rows.push(Row { name: name.to_owned(), cells });
+    }
+    Table {
+        id: format!("table-3-{ability}"),
+        title: format!("Table 3, trained on {ability}: what it does to what it was not trained on"),
+        columns,
+        rows,
+        notes: vec!["Our domain outside is the world's other ability and its general text; the paper's are MMLU, MBPP and OpenbookQA.".into()],
+    }
+}
+
+/// Table 7: the rows for small models.
+pub(super) fn small_models(results: &Results, ability: &str) -> Table {
+    let columns = vec![
+        column("average outside en", "%", 1),
+        column("perplexity", "", 2),
+        column("paper: Qwen2.5 0.5B", "%", 2),
+        column("paper: Gemma2 2B", "%", 2),
+    ];
+    let rows = [
+        ("Backbone", false, Some("Backbone")),
+        ("F-CPT_{L&A}", false, Some("F-CPT_{L&A}")),
+        ("F-CPT_A", false, Some("F-CPT_A")),
+        ("−ATI", true, None),
+        ("−AAC", true, None),
+        ("MAEC", false, Some("MAEC")),
+    ];
+    let mut all: Vec<Row> = rows
+        .into_iter()
+        .map(|(name, ablation, paper)| {
+            let briefs =
+                if ablation { of_ablation(results, ability, name) } else { of_row(results, ability, name) };
+            let paper = paper.and_then(|name| published::TABLE_7.iter().find(|row| row.0 == name));
+            let mut cells = vec![Cell::Measured(average(&briefs)), Cell::Measured(perplexity(&briefs))];
+            cells.extend((0..2).map(|index| paper.map_or(Cell::Empty, |row| Cell::Published(row.1[index]))));
+            Row { name: name.to_owned(), cells }
+        })
+        .collect();
+    let undefined = published::TABLE_7.iter().filter(|row| row.0 == "w/o API").map(|row| Row {
+        name: "w/o API (the paper's, undefined)".into(),
+        cells: vec![Cell::Empty, Cell::Empty, Cell::Published(row.1[0]), Cell::Published(row.1[1])],
+    });
+    all.extend(undefined);
+    Table {
+        id: format!("table-7-{ability}"),
+        title: format!("Table 7, {ability}: a small model"),
+        columns,
+        rows: all,
+        notes: vec![
+            "The paper's numbers are its science tasks'. It does not say what “w/o API” leaves out: most likely Eq. 4 (−ATI here); −AAC stands beside it, and neither is \
+             claimed to be it."
+                .into(),
+        ],
+    }
+}
+
+/// Table 8: only some kinds of tensors.
+pub(super) fn kinds(results: &Results, ability: &str) -> Table {
+    let columns = vec![
+        column("share of 𝒯", "%", 2),
+        column("average outside en", "%", 1),
+        column("perplexity", "", 2),
+        column("paper: share of 𝒯", "%", 2),
+        column("paper: average", "%", 2),
+    ];
+    let all = results.of(ability).next().map(|measured| measured.kinds.as_slice()).unwrap_or_default();
+    let mut rows = Vec::new();
+    for (_, row) in all {
+        let found: Vec<&(f64, Measurement)> = results
+            .of(ability)
+            .filter_map(|measured| measured.kinds.iter().find(|(_, other)| other.name == row.name))
+            .collect();
+        let shares: Vec<f64> = found.iter().map(|(share, _)| 100.0 * share).collect();
+        let briefs: Vec<&Brief> = found.iter().map(|(_, row)| &row.scores).collect();
+        let paper = published::TABLE_8.iter().find(|paper| paper.0 == row.name);
+        rows.push(Row {
+            name: row.name.clone(),
+            cells: vec![
+                Cell::Measured(Estimate::over_seeds(&shares, None)),
+                Cell::Measured(average(&briefs)),
+                Cell::Measured(perplexity(&briefs)),
+                paper.map_or(Cell::Empty, |row| Cell::Published(row.1)),
+                paper.map_or(Cell::Empty, |row| Cell::Published(row.2)),
+            ],
+        });
+    }
+    Table {
+        id: format!("table-8-{ability}"),
+        title: format!("Table 8, {ability}: the ability in some kinds of tensors only"),
+        columns,
+        rows,
+        notes: vec!["Of 𝒯 as Eq. 4 chose it, only tensors of the kind get the ability; the others get R_Lang alone. The paper's numbers are its mathematics'.".into()],
+    }
+}
+
+/// Eq. 1's sets beside each other.
+pub(super) fn overlaps(results: &Results, ability: &str) -> Table {
+    let columns = vec![
+        column("first", "neurons", 0),
+        column("second", "neurons", 0),
+        column("shared", "neurons", 0),
+        column("by chance", "neurons", 0),
+        column("Jaccard", "", 3),
+    ];
+    let all = results.of(ability).next().map(|measured| measured.overlaps.as_slice()).unwrap_or_default();
+    let rows = all.iter().map(|overlap| {
+        let found: Vec<_> = results
+            .of(ability)
+            .filter_map(|measured| measured.overlaps.iter().find(|other| other.name == overlap.name))
+            .collect();
+        let cell = |value: fn(&super::Overlap) -> f64| {
+            let values: Vec<f64> = found.iter().map(|overlap| value(overlap)).collect();
+            Cell::Measured(Estimate::over_seeds(&values, None))
+        };
+        Row {
+            name: overlap.name.clone(),
+            cells: vec![
+                cell(|o| o.first as f64),
+                cell(|o| o.second as f64),
+                cell(|o| o.both as f64),
+                cell(|o| o.by_chance),
+                cell(super::Overlap::jaccard),
+            ],
+        }
+    });
+    Table {
+        id: format!("neurons-{ability}"),
+        title: format!("Eq. 1, {ability}: which neurons the sets share"),
+        columns,
+        rows: rows.collect(),
+        notes: vec!["“By chance” is how many two random sets of these sizes share on average.".into()],
+    }
+}
