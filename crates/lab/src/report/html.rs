@@ -45,7 +45,7 @@ impl Report {
         let example = Estimate { mean: 41.2, low: 39.9, high: 42.5, seeds: 3 };
         let sample = words("span", "").class("sample").children(measured(&example, 1));
         let legend = Element::new("p").class("legend").child(sample);
-        let legend = legend.text(" is measured here: a mean with its 95 % interval.");
+        let legend = legend.text(" is measured here: a mean with its 95\u{a0}% interval.");
         let tables = self.parts.iter().filter_map(|part| match part {
             Part::Table(table) => Some(table),
             _ => None,

@@ -152,7 +152,15 @@ pub(super) fn others() -> Vec<Figure> {
         ],
     );
     search.shape = Shape::Points;
-    let many = ["es", "fr", "de", "bn", "te"].map(|name| curve(name, |k| 22.0 + 14.0 * k * (1.6 - k)));
+    let many = [("es", 22.0), ("fr", 23.5), ("de", 20.0), ("bn", 15.0), ("te", 13.0)].map(|(name, start)| {
+        let values = (0..=5).map(|i| (f64::from(i) * 20.0, start + f64::from(i * (9 - i)) * 0.7));
+        series(name, &values.collect::<Vec<_>>())
+    });
+    let kinds =
+        ["attention, all four", "attention, query and key", "MLP, up and gate", "MLP, down", "none", "all"];
+    let values: Vec<(f64, f64)> = (0..6).map(|i| (f64::from(i), f64::from(i * i * 3) - 11.5)).collect();
+    let mut gains = line("gains", "Gains by tensor kind", "", "Gain (points)", vec![series("Gain", &values)]);
+    (gains.shape, gains.labels) = (Shape::Bars, kinds.map(str::to_owned).to_vec());
     vec![
         line(
             "figure-4",
@@ -173,6 +181,7 @@ pub(super) fn others() -> Vec<Figure> {
             vec![losses("Top 5 %", 1.2, 0.11), losses("Random 5 %", 1.9, 0.08), losses("All", 1.0, 0.14)],
         ),
         search,
+        gains,
     ]
 }
 

@@ -57,11 +57,9 @@ pub(super) fn seeds(table: &Table) -> Option<String> {
     let (least, most) = counts.fold((usize::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
     match (least, most) {
         (_, 0) => None,
-        (1, 1) => Some("One seed; 95 % intervals in brackets.".into()),
-        (least, most) if least == most => {
-            Some(format!("Means over {most} seeds; 95 % intervals in brackets."))
-        }
-        (least, most) => Some(format!("Means over {least} to {most} seeds; 95 % intervals in brackets.")),
+        (1, 1) => Some("One seed, with 95\u{a0}% intervals.".into()),
+        (least, most) if least == most => Some(format!("Means over {most} seeds with 95\u{a0}% intervals.")),
+        (least, most) => Some(format!("Means over {least} to {most} seeds with 95\u{a0}% intervals.")),
     }
 }
 

@@ -68,11 +68,11 @@ fn the_page_is_well_formed_and_needs_nothing() {
     let html = sample::report().html();
     let text = parsed(&html);
     assert!(text.contains("MAEC on the workshop world") && !html.contains("NaN") && !html.contains("inf"));
-    // Five figures, each in two sizes, described, with a table behind a click.
-    assert_eq!(html.matches("role=\"img\"").count(), 10);
-    assert_eq!(html.matches("<desc").count(), 10);
-    assert_eq!(html.matches("<details>").count(), 5);
-    assert_eq!(html.matches("<caption").count(), 7);
+    // Six figures, each in two sizes, described, with a table behind a click.
+    assert_eq!(html.matches("role=\"img\"").count(), 12);
+    assert_eq!(html.matches("<desc").count(), 12);
+    assert_eq!(html.matches("<details>").count(), 6);
+    assert_eq!(html.matches("<caption").count(), 8);
     if let Ok(folder) = std::env::var("MAEC_SAMPLE_REPORT") {
         sample::report().write(folder.as_ref()).unwrap();
     }

@@ -131,15 +131,14 @@ impl Report {
         }
         Ok(out.finish()?)
     }
-}
 
-impl Report {
     /// Whether a folder may become a report's: it is not there yet, is empty, or holds one of ours.
     ///
     /// # Errors
     /// When it is something else, or another process writes it.
     pub fn may_be_written(folder: &Path) -> Result<(), ReportError> {
-        Ok(drop(AtomicFolder::create(folder, is_report)?))
+        AtomicFolder::create(folder, is_report)?;
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use super::values;
 use crate::report::markup::{Element, px};
 use crate::report::number::shown;
 use crate::report::scale::Scale;
-use crate::report::{Figure, Point};
+use crate::report::{Estimate, Figure, Point};
 
 /// Share of a group's room that its bars take.
 const FILL: f64 = 0.78;
@@ -38,16 +38,18 @@ pub(super) fn draw(figure: &Figure, size: (f64, f64), name: &str) -> Vec<Element
         Element::new("defs").children((0..figure.series.len()).filter_map(|place| hatching.pattern(place))),
         frame.y_axis(&y, &figure.y),
     ];
+    let greatest = values(figure).filter(|value| value.is_finite()).map(f64::abs).fold(0.0, f64::max);
+    let zero = y.place(0.0).unwrap_or(frame.bottom);
+    let pen = Pen { y, hatching, width: bar, decimals: if greatest < 10.0 { 2 } else { 1 } };
     for (place, series) in figure.series.iter().enumerate() {
         let offset = (place as f64 - figure.series.len() as f64 / 2.0) * bar;
         let bars = series.points.iter().filter_map(|point| {
             let group = group_of(figure, point)?;
             let left = frame.left + (group as f64 + 0.5) * room + offset;
-            one(point, &y, hatching, place, (left, bar))
+            pen.bar(place, &point.y, left)
         });
         parts.push(Element::new("g").class(format!("series {}", colour(place))).children(bars.flatten()));
     }
-    let zero = y.place(0.0).unwrap_or(frame.bottom);
     parts.push(stroke("axis", (frame.left, zero), (frame.right, zero)));
     parts.push(names.draw(&frame, room));
     if !figure.x.is_empty() {
@@ -61,34 +63,34 @@ fn group_of(figure: &Figure, point: &Point) -> Option<usize> {
     (0..figure.labels.len()).find(|&group| group as f64 == point.x)
 }
 
-/// A bar with its whisker, and its number where there is room.
-fn one(
-    point: &Point,
-    y: &Scale,
-    hatching: Hatching<'_>,
-    place: usize,
-    (left, bar): (f64, f64),
-) -> Option<Vec<Element>> {
-    let (zero, end) = (y.place(0.0)?, y.place(point.y.mean)?);
-    let gap = if bar > 8.0 { 1.5 } else { 0.0 };
-    let mut parts = vec![hatching.bar(
-        place,
-        (left + gap, zero.min(end)),
-        ((bar - 2.0 * gap).max(1.0), (zero - end).abs().max(0.5)),
-    )];
-    let mut upper = end.min(zero);
-    let middle = left + bar / 2.0;
-    if point.y.low < point.y.high
-        && let (Some(low), Some(high)) = (y.place(point.y.low), y.place(point.y.high))
-    {
-        parts.push(whisker(middle, low, high, (bar / 4.0).min(4.0)));
-        upper = upper.min(high);
+/// What all bars of a figure have in common.
+struct Pen<'a> {
+    y: Scale,
+    hatching: Hatching<'a>,
+    width: f64,
+    decimals: usize,
+}
+
+impl Pen<'_> {
+    /// A bar with its whisker, and its number where there is room.
+    fn bar(&self, series: usize, value: &Estimate, left: f64) -> Option<Vec<Element>> {
+        let (zero, end) = (self.y.place(0.0)?, self.y.place(value.mean)?);
+        let gap = if self.width > 8.0 { 1.5 } else { 0.0 };
+        let size = ((self.width - 2.0 * gap).max(1.0), (zero - end).abs().max(0.5));
+        let mut parts = vec![self.hatching.bar(series, (left + gap, zero.min(end)), size)];
+        let (middle, mut upper) = (left + self.width / 2.0, zero.min(end));
+        if value.low < value.high
+            && let (Some(low), Some(high)) = (self.y.place(value.low), self.y.place(value.high))
+        {
+            parts.push(whisker(middle, low, high, (self.width / 4.0).min(4.0)));
+            upper = upper.min(high);
+        }
+        if self.width >= NUMBERED {
+            let text = shown(value.mean, self.decimals);
+            parts.push(label(text, middle, upper - 5.0, "middle").class("value"));
+        }
+        Some(parts)
     }
-    if bar >= NUMBERED {
-        let decimals = if point.y.mean.abs() < 10.0 { 2 } else { 1 };
-        parts.push(label(shown(point.y.mean, decimals), middle, upper - 5.0, "middle").class("value"));
-    }
-    Some(parts)
 }
 
 /// The groups' names: level on a few lines each where they fit, else turned.

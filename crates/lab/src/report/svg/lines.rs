@@ -15,6 +15,8 @@ const MARKERS: usize = 16;
 const BELOW: f64 = 46.0;
 /// Between the frame and the first and last point.
 const PADDING: f64 = 10.0;
+/// How far whiskers of two series stand apart, so that they don't cover each other.
+const APART: f64 = 2.5;
 
 /// The axes and lines of a figure.
 pub(super) fn draw(figure: &Figure, size: (f64, f64)) -> Vec<Element> {
@@ -25,8 +27,10 @@ pub(super) fn draw(figure: &Figure, size: (f64, f64)) -> Vec<Element> {
     let ticks = if size.0 < 500.0 { 5 } else { 10 };
     let x = Scale::tight(&all, ticks, (frame.left + PADDING, frame.right - PADDING));
     let mut parts = vec![frame.y_axis(&y, &figure.y), frame.x_axis(&x, &figure.x)];
-    let is_banded = figure.series.len() <= BANDS;
-    let pen = Pen { x, y, is_banded };
+    let count = figure.series.len();
+    let is_banded = count <= BANDS;
+    let apart = if is_banded { 0.0 } else { APART.min(2.0 * (PADDING - 1.0) / count as f64) };
+    let pen = Pen { x, y, is_banded, apart, middle: (count as f64 - 1.0) / 2.0 };
     // Bands first, so that no band covers a line.
     parts.extend(figure.series.iter().enumerate().flat_map(|(place, series)| pen.intervals(place, series)));
     parts.extend(figure.series.iter().enumerate().map(|(place, series)| pen.line(place, series)));
@@ -37,6 +41,10 @@ struct Pen {
     x: Scale,
     y: Scale,
     is_banded: bool,
+    /// From a series to the next, along x.
+    apart: f64,
+    /// The place among the series that is not moved.
+    middle: f64,
 }
 
 impl Pen {
@@ -45,8 +53,10 @@ impl Pen {
         points.split(|point| !(point.x.is_finite() && point.y.mean.is_finite())).filter(|run| !run.is_empty())
     }
 
-    fn at(&self, x: f64, y: f64) -> Option<(f64, f64)> {
-        Some((self.x.place(x)?, self.y.place(y)?))
+    /// Where a value of the series at `place` stands.
+    fn at(&self, place: usize, x: f64, y: f64) -> Option<(f64, f64)> {
+        let moved = self.apart * (place as f64 - self.middle);
+        Some((self.x.place(x)? + moved, self.y.place(y)?))
     }
 
     fn intervals(&self, place: usize, series: &Series) -> Option<Element> {
@@ -62,14 +72,15 @@ impl Pen {
                 continue;
             }
             if self.is_banded && run.len() > 1 {
-                let upper = run.iter().filter_map(|point| self.at(point.x, ends(point).1));
-                let lower = run.iter().rev().filter_map(|point| self.at(point.x, ends(point).0));
+                let upper = run.iter().filter_map(|point| self.at(place, point.x, ends(point).1));
+                let lower = run.iter().rev().filter_map(|point| self.at(place, point.x, ends(point).0));
                 let polygon = Element::new("polygon").class("band");
                 marks.push(polygon.with("points", path(upper.chain(lower))));
             } else {
                 let ends = run.iter().filter_map(|point| {
                     let (low, high) = ends(point);
-                    Some((self.x.place(point.x)?, self.y.place(low)?, self.y.place(high)?))
+                    let (x, low) = self.at(place, point.x, low)?;
+                    Some((x, low, self.y.place(high)?))
                 });
                 marks.extend(ends.map(|(x, low, high)| whisker(x, low, high, 3.0)));
             }
@@ -81,10 +92,10 @@ impl Pen {
         let mut group = Element::new("g").class(format!("series {}", colour(place)));
         for run in self.runs(&series.points) {
             let line = Element::new("polyline").class("line").with("stroke-dasharray", dash(place));
-            let points = run.iter().filter_map(|point| self.at(point.x, point.y.mean));
+            let points = run.iter().filter_map(|point| self.at(place, point.x, point.y.mean));
             group = group.child(line.with("points", path(points)));
             let every = run.len().div_ceil(MARKERS).max(1);
-            let marked = run.iter().step_by(every).filter_map(|point| self.at(point.x, point.y.mean));
+            let marked = run.iter().step_by(every).filter_map(|point| self.at(place, point.x, point.y.mean));
             group = group.children(marked.map(|(x, y)| marker(place, x, y)));
         }
         group

@@ -81,19 +81,22 @@ impl Hatching<'_> {
 
 /// The small drawing before a series' name in the legend.
 pub(in crate::report) fn swatch(shape: Shape, figure: &str, series: usize) -> Element {
+    let width = if shape == Shape::Lines { 30.0 } else { 16.0 };
     let svg = Element::new("svg")
         .class(format!("swatch {}", colour(series)))
-        .with("viewBox", "0 0 30 14")
+        .at("width", width)
+        .with("height", 14)
         .with("aria-hidden", "true");
+    let mark = marker(series, width / 2.0, 7.0);
     let line =
         Element::new("path").class("line").with("d", "M0,7 h30").with("stroke-dasharray", dash(series));
     match shape {
-        Shape::Lines => svg.child(line).child(marker(series, 15.0, 7.0)),
-        Shape::Points => svg.child(marker(series, 15.0, 7.0)),
+        Shape::Lines => svg.child(line).child(mark),
+        Shape::Points => svg.child(mark),
         Shape::Bars => {
             let name = format!("{figure}-key-{series}");
             let hatching = Hatching(&name);
-            svg.children(hatching.pattern(series)).child(hatching.bar(series, (7.0, 1.0), (16.0, 12.0)))
+            svg.children(hatching.pattern(series)).child(hatching.bar(series, (1.0, 1.0), (14.0, 12.0)))
         }
     }
 }

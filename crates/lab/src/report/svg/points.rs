@@ -30,7 +30,7 @@ pub(super) fn draw(figure: &Figure, size: (f64, f64)) -> Vec<Element> {
     let mut taken: Vec<Taken> = places.map(|(x, y)| (x - 4.0, y - 4.0, x + 4.0, y + 4.0)).collect();
     let mut names = Element::new("g").class("names");
     for (place, series) in figure.series.iter().enumerate() {
-        let mut group = Element::new("g").class(format!("series {}", colour(place)));
+        let mut group = Element::new("g").class(format!("series cloud {}", colour(place)));
         for point in &series.points {
             let (Some(at_x), Some(at_y)) = (x.place(point.x), y.place(point.y.mean)) else { continue };
             if point.y.low < point.y.high
