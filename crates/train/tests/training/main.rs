@@ -9,4 +9,3 @@ mod memory;
 mod parallel;
 mod resume;
 mod run;
-mod step_time;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::common::{device, fresh, mixture, model_config, settings, values};
 use maec_train::{
-    Cadence, End, MetricsFile, Observer, Record, Report, Snapshot, TrainConfig, TrainError, Trainer,
+    Cadence, End, MetricsFile, Observer, Record, Snapshot, TrainConfig, TrainError, Trainer,
 };
 
 /// Keeps what it sees; stops the run at a step.
@@ -90,14 +90,6 @@ fn a_killed_run_has_the_metrics_and_bits_of_a_whole_one() {
     assert_eq!(timeless(&path), timeless(&whole));
     let records = MetricsFile::read(&path).unwrap();
     assert!(records.is_sorted_by(|a, b| a.seconds < b.seconds && a.tokens < b.tokens));
-    let html = Report {
-        title: "a run",
-        config: trainer.config(),
-        memory: Some(trainer.memory()),
-        records: &records,
-    }
-    .html();
-    assert!(html.contains("held out") && html.contains("100.0 % of full AdamW"));
 }
 
 #[test]
