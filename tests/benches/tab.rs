@@ -41,18 +41,18 @@ async fn measure(session: &Session) -> Result<()> {
     if let Some(error) = results["error"].as_str() {
         bail!("the page says: {error}");
     }
-    let bytes = results["bytes"].as_f64().context("the page names no bytes")?;
+    let bytes =
+        |what: &str| results[what].as_f64().with_context(|| format!("the page names no bytes {what}"));
+    let (read, written) = (bytes("read")?, bytes("written")?);
     let idle = memory.get("engine").copied().unwrap_or_default();
-    println!("{:<18} {:>9} {:>10} {:>16} {:>16}", "", "seconds", "GB/s read", "renderer + MB", "wasm MB");
+    println!("{:.2} GB of inputs, {:.2} GB written", read / 1e9, written / 1e9);
+    println!("{:<18} {:>9} {:>14} {:>14} {:>10}", "", "seconds", "GB/s of both", "renderer + MB", "wasm MB");
     for what in ["plain", "task_arithmetic", "ties", "maec"] {
         let seconds = median(&results[what]).with_context(|| format!("the page measured no {what}"))?;
-        let more = memory.get(what).map_or(0, |most| most.saturating_sub(idle));
+        let more = memory.get(what).map_or(0, |most| most.saturating_sub(idle)) / 1_000_000;
         let wasm = results["peaks"][what].as_f64().unwrap_or(0.0) / 1e6;
-        println!(
-            "{what:<18} {seconds:>9.2} {:>10.2} {:>16} {wasm:>16.0}",
-            bytes / seconds / 1e9,
-            more / 1_000_000
-        );
+        let rate = (read + written) / seconds / 1e9;
+        println!("{what:<18} {seconds:>9.2} {rate:>14.2} {more:>14} {wasm:>10.0}");
     }
     Ok(())
 }

@@ -100,7 +100,8 @@ async function measure() {
   const plain = start('plain.js');
   await plain(null, ({ loaded }) => loaded);
   const weights = models.map(({ files }) => files[1]);
-  const results = { bytes: weights.reduce((sum, file) => sum + file.size, 0), plain: [], peaks: {} };
+  const read = weights.reduce((sum, file) => sum + file.size, 0);
+  const results = { read, written: weights[0].size, plain: [], peaks: {} };
   for (const name of Object.keys(merges)) results[name] = [];
   for (let turn = 0; turn < turns; turn++) {
     step(`plain ${turn}`);

@@ -15,8 +15,8 @@ use crate::{Failure, Host};
 
 /// Most bytes that a merge's buffers may take: WebAssembly has 4 GiB for everything.
 const MOST_MEMORY: u64 = 1 << 30;
-/// Bytes a second that a tab reads and writes while it merges, as the parts of `cargo xtask bench tab` had it; machines differ.
-const BYTES_PER_SEC: f64 = 0.1e9;
+/// Bytes a second that a tab reads and writes while it merges, as `cargo xtask bench tab` had it; machines differ.
+const BYTES_PER_SEC: f64 = 0.3e9;
 
 /// Plans a merge.
 pub(crate) async fn plan<H: Host>(
