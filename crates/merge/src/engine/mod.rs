@@ -2,8 +2,8 @@
 //!
 //! A [`Job`] knows its output's tensors from headers alone, so every file's header is written first. Then come tiles, in the
 //! output's order: a wave of them is merged on all threads while the one before is hashed and written. A method that needs
-//! statistics of a tensor looks at its tiles once more for each round, of which some are kept from one to the next; what it needs
-//! of the whole model is read before the first byte is written.
+//! statistics of a tensor looks at its tiles once more for each round, or at a sample; some tiles are kept from one round to the
+//! next. What it needs of the whole model is read before the first byte is written.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod behind;
@@ -157,8 +157,8 @@ pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
     let buffers = threads * (inputs + 2) * tile * size_of::<f32>();
     // A wave is merged while the ones before it wait to be hashed and, as many again, to be written.
     let waves = (threads * TILES_PER_THREAD * TILE + (2 * pipeline::WAITING + 2) * tile) * size_of::<f32>();
-    // A survey's counts, 2¹⁶ for each model in each run of tiles, or its lists, once more all together.
-    let lists = 2 * threads * inputs * 2 * Totals::LISTED * size_of::<u32>();
+    // A survey's lists in each run of tiles, which take as much as 2¹⁶ counts, and all together.
+    let lists = inputs * (2 * threads * Totals::LISTED + Totals::LISTED_IN_ALL) * size_of::<u32>();
     (buffers + waves + lists + kept::KEPT_BYTES) as u64
 }
 

@@ -20,16 +20,16 @@ pub struct Totals {
     pub sums: Vec<f64>,
     /// Counts; their order never matters.
     pub counts: Vec<u64>,
-    /// Values as bits, of at most so many elements: see [`LISTED`](Self::LISTED).
+    /// Values as bits, of tiles in order, at most [`LISTED`](Self::LISTED) of a run.
     pub lists: Vec<Vec<u32>>,
 }
 
 impl Totals {
-    /// Most values of a list of one run of tiles; what finds no room is left out.
+    /// Most values of a list of one run of tiles; what finds no room is left out, so whoever needs all counts them too.
     pub const LISTED: usize = 1 << 17;
 
     /// Most values of a list of all of them together.
-    const LISTED_IN_ALL: usize = 1 << 20;
+    pub(crate) const LISTED_IN_ALL: usize = 1 << 19;
 
     /// Zeros.
     pub fn new(sizes: Sizes) -> Self {

@@ -219,4 +219,17 @@ mod tests {
         assert_eq!(found, [9000, 27_000, 45_000, 63_000, 81_000].map(|rank| sorted[rank]));
         assert_eq!(rounds, 1);
     }
+
+    #[test]
+    fn what_is_too_large_for_lists_is_counted_digit_by_digit() {
+        let mut select = Select::new(LARGE, |n| vec![n / 2]);
+        let values = values(5000);
+        for round in 0..select.rounds() {
+            let mut totals = Totals::new(select.next().unwrap_or_default());
+            assert!(totals.lists.is_empty() && !totals.counts.is_empty(), "round {round}");
+            select.look(&values, totals.part());
+            select.learn(&totals.counts, &totals.lists);
+        }
+        assert_eq!(select.values(), [sorted(&values)[2500]]);
+    }
 }
