@@ -1,6 +1,7 @@
 //! The report as one HTML file that needs nothing beside it and runs no script.
 
 use super::markup::{Element, words};
+use super::number::interval;
 use super::svg::look::swatch;
 use super::svg::{Size, drawing};
 use super::table::{Caption, measured, published, seeds, table};
@@ -8,7 +9,7 @@ use super::{Cell, Estimate, Figure, Part, Report, Table};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Parts from which on a report begins with its contents.
+/// Parts from which on a report of several sections begins with its contents.
 const LONG: usize = 4;
 
 impl Report {
@@ -23,7 +24,7 @@ impl Report {
             .child(words("title", &self.title))
             .child(Element::new("style").raw(STYLE));
         let sections = self.sections();
-        let contents = (self.parts.len() >= LONG).then(|| contents(&sections));
+        let contents = (sections.len() > 1 && self.parts.len() >= LONG).then(|| contents(&sections));
         let body = Element::new("body").child(self.header()).children(contents).child(
             Element::new("main")
                 .children(sections.iter().enumerate().map(|(place, section)| section.html(place))),
@@ -37,25 +38,29 @@ impl Report {
         let header = Element::new("header").child(words("h1", &self.title));
         let header = header.children(self.summary.iter().map(|sentence| words("p", sentence)));
         let header = if self.command.is_empty() { header } else { header.child(command) };
-        header.child(self.legend())
+        header.children(self.legend())
     }
 
-    /// What the two kinds of numbers look like.
-    fn legend(&self) -> Element {
+    /// What the kinds of numbers look like, where the report has them.
+    fn legend(&self) -> Option<Element> {
+        let twins: Vec<Table> = self.parts.iter().filter_map(Part::figure).map(Figure::table).collect();
+        let tables = self.parts.iter().filter_map(Part::table).chain(&twins);
+        let cells: Vec<&Cell> = tables.flat_map(|table| &table.rows).flat_map(|row| &row.cells).collect();
         let example = Estimate { mean: 41.2, low: 39.9, high: 42.5, seeds: 3 };
-        let sample = words("span", "").class("sample").children(measured(&example, 1));
-        let legend = Element::new("p").class("legend").child(sample);
-        let legend = legend.text(" is measured here: a mean with its 95\u{a0}% interval.");
-        let tables = self.parts.iter().filter_map(|part| match part {
-            Part::Table(table) => Some(table),
-            _ => None,
-        });
-        let mut cells = tables.flat_map(|table| &table.rows).flat_map(|row| &row.cells);
-        if !cells.any(|cell| matches!(cell, Cell::Published(_))) {
-            return legend;
+        let has_interval =
+            |cell: &&Cell| matches!(cell, Cell::Measured(value) if interval(value, 0).is_some());
+        let mut legend = Element::new("p").class("legend");
+        let is_measured = cells.iter().any(has_interval);
+        if is_measured {
+            let sample = Element::new("span").class("sample").children(measured(&example, 1));
+            legend = legend.child(sample).text(" is measured here: a mean with its 95\u{a0}% interval. ");
         }
-        let sample = Element::new("span").class("sample").child(published(35.7, 1));
-        legend.text(" ").child(sample).text(" is printed in the paper, for its own models and data.")
+        let is_published = cells.iter().any(|cell| matches!(cell, Cell::Published(_)));
+        if is_published {
+            let sample = Element::new("span").class("sample").child(published(35.7, 1));
+            legend = legend.child(sample).text(" is printed in the paper, for its own models and data.");
+        }
+        (is_measured || is_published).then_some(legend)
     }
 
     /// The parts under their headings.
@@ -71,6 +76,16 @@ impl Report {
             }
         }
         sections
+    }
+}
+
+impl Part {
+    fn table(&self) -> Option<&Table> {
+        if let Self::Table(table) = self { Some(table) } else { None }
+    }
+
+    fn figure(&self) -> Option<&Figure> {
+        if let Self::Figure(figure) = self { Some(figure) } else { None }
     }
 }
 
@@ -96,7 +111,7 @@ impl Section<'_> {
     }
 }
 
-/// The name of a section; it has no letter-first twin among the ids of tables, which hold no `_`.
+/// The name of a section. Ids of tables and figures hold no `_`, so that no name that is made here is theirs.
 fn anchor(place: usize) -> String {
     format!("section_{}", place + 1)
 }

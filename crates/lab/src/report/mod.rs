@@ -11,11 +11,13 @@ mod svg;
 mod table;
 #[cfg(test)]
 mod tests;
+mod training;
 mod twin;
 mod write;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use training::training;
 pub use write::ReportError;
 
 /// A mean over seeds with its 95 % interval.

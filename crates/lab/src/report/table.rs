@@ -7,8 +7,8 @@ use super::{Cell, Column, Estimate, Table};
 /// A table in a box that scrolls sideways where the screen is narrow. `rows_are` heads the column of the rows' names.
 pub(super) fn table(table: &Table, rows_are: &str, caption: Caption) -> Element {
     let id = match caption {
-        Caption::Seen => format!("{}-caption", table.id),
-        Caption::Unseen => format!("{}-twin-caption", table.id),
+        Caption::Seen => format!("{}_caption", table.id),
+        Caption::Unseen => format!("{}_twin_caption", table.id),
     };
     let title = words("caption", &table.title).with("id", &id);
     let title = if caption == Caption::Seen { title } else { title.class("unseen") };

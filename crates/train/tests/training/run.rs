@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::common::{device, fresh, mixture, model_config, settings, values};
-use maec_train::{
-    Cadence, End, MetricsFile, Observer, Record, Snapshot, TrainConfig, TrainError, Trainer,
-};
+use maec_train::{Cadence, End, MetricsFile, Observer, Record, Snapshot, TrainConfig, TrainError, Trainer};
 
 /// Keeps what it sees; stops the run at a step.
 #[derive(Default)]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use maec_checkpoint::{FileSink, write_file};
-use maec_train::{Cadence, Report, Trainer};
+use maec_lab::report::training;
+use maec_train::{Cadence, Trainer};
 
 use crate::failure::usage;
 use crate::run_folder::RunFolder;
@@ -109,7 +110,7 @@ impl Kept<'_> {
         let Some(path) = &self.args.report else { return Ok(()) };
         let records = self.folder.records()?;
         let (config, memory) = (trainer.config(), Some(trainer.memory()));
-        let html = Report { title: &self.title, config, memory, records: &records }.html();
+        let html = training(&self.title, config, memory, &records).html();
         Ok(write_file(path, html.as_bytes())?)
     }
 }

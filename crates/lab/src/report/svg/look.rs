@@ -75,7 +75,7 @@ impl Hatching<'_> {
     }
 
     fn id(self, series: usize) -> String {
-        format!("{}-hatch-{series}", self.0)
+        format!("{}_hatch_{series}", self.0)
     }
 }
 
@@ -94,7 +94,7 @@ pub(in crate::report) fn swatch(shape: Shape, figure: &str, series: usize) -> El
         Shape::Lines => svg.child(line).child(mark),
         Shape::Points => svg.child(mark),
         Shape::Bars => {
-            let name = format!("{figure}-key-{series}");
+            let name = format!("{figure}_key_{series}");
             let hatching = Hatching(&name);
             svg.children(hatching.pattern(series)).child(hatching.bar(series, (1.0, 1.0), (14.0, 12.0)))
         }

@@ -38,7 +38,7 @@ impl Size {
 
 /// The drawing, with a title and a description for who can't see it.
 pub(super) fn drawing(figure: &Figure, size: Size) -> Element {
-    let name = format!("{}-{}", figure.id, size.name());
+    let name = format!("{}_{}", figure.id, size.name());
     let (width, height) = size.units();
     let parts = match figure.shape {
         _ if !has_values(figure) => {
@@ -52,9 +52,9 @@ pub(super) fn drawing(figure: &Figure, size: Size) -> Element {
         .class(format!("drawing {}", size.name()))
         .with("viewBox", format!("0 0 {width} {height}"))
         .with("role", "img")
-        .with("aria-labelledby", format!("{name}-title {name}-desc"))
-        .child(words("title", &figure.title).with("id", format!("{name}-title")))
-        .child(words("desc", description(figure)).with("id", format!("{name}-desc")))
+        .with("aria-labelledby", format!("{name}_title {name}_desc"))
+        .child(words("title", &figure.title).with("id", format!("{name}_title")))
+        .child(words("desc", description(figure)).with("id", format!("{name}_desc")))
         .children(parts)
 }
 
