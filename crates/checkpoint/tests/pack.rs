@@ -46,6 +46,7 @@ fn manifest() -> Manifest {
             delta("es", DeltaRole::Language, Some("es")),
         ],
         problems: "problems.jsonl".into(),
+        validation: Some("validation.jsonl".into()),
         heldout: "heldout.jsonl".into(),
         recipe: "recipe.json".into(),
         recorded: "recorded.json".into(),
@@ -66,7 +67,7 @@ fn files() -> Files {
     for path in ["base/config.json", "base/tokenizer.json", "recipe.json", "recorded.json"] {
         files.insert(path.into(), b"{}".to_vec());
     }
-    for path in ["problems.jsonl", "heldout.jsonl", "NOTICE.txt"] {
+    for path in ["problems.jsonl", "validation.jsonl", "heldout.jsonl", "NOTICE.txt"] {
         files.insert(path.into(), format!("{path}\n").into_bytes());
     }
     files
@@ -232,6 +233,22 @@ fn hostile_manifests_are_refused() {
         assert_message(&error, &[reason]);
     }
     assert_message(&Manifest::parse(&vec![b' '; (1 << 20) + 1]).unwrap_err(), &["1048577 bytes"]);
+}
+
+#[test]
+fn a_pack_may_be_without_validation_problems() {
+    let mut files = files();
+    files.remove("validation.jsonl");
+    let mut json = json_for(&files);
+    json.as_object_mut().unwrap().remove("validation");
+    let pack = open(&json, files.clone()).unwrap();
+    assert_eq!(pack.manifest().validation, None);
+    // What was written without the field is written without it again: its id stays.
+    let again = serde_json::to_value(pack.manifest()).unwrap();
+    assert!(again.get("validation").is_none());
+
+    let error = open(&json_for(&files), files).unwrap_err();
+    assert_message(&error, &["`validation.jsonl` is not among its files"]);
 }
 
 proptest! {

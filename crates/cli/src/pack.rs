@@ -1,6 +1,6 @@
 //! Bundling a pack: a base, its deltas and its problems, for the studio.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,6 +47,8 @@ pub struct Contents {
     pub deltas: Vec<Delta>,
     /// Test problems of all languages.
     pub problems: Vec<Problem>,
+    /// Validation problems of all languages, or none.
+    pub validation: Vec<Problem>,
     /// Held-out text of all languages.
     pub heldout: Vec<HeldOut>,
     /// The default recipe; its models are `base` and the deltas' ids.
@@ -70,6 +72,7 @@ pub fn write(folder: &Path, contents: &Contents) -> Result<String> {
         );
     }
     check_languages(contents)?;
+    check_validation(contents)?;
     let mut files = BTreeMap::new();
     files.insert("base.safetensors".to_owned(), whole(weights)?);
     for (name, text) in &contents.base.texts {
@@ -83,6 +86,10 @@ pub fn write(folder: &Path, contents: &Contents) -> Result<String> {
         deltas.push(PackDelta { id, role: delta.role, language, file });
     }
     files.insert("problems.jsonl".into(), lines(&contents.problems)?);
+    let validation = (!contents.validation.is_empty()).then(|| "validation.jsonl".to_owned());
+    if let Some(path) = &validation {
+        files.insert(path.clone(), lines(&contents.validation)?);
+    }
     files.insert("heldout.jsonl".into(), lines(&contents.heldout)?);
     files.insert("recipe.json".into(), format!("{}\n", contents.recipe.to_json()).into_bytes());
     files.insert(
@@ -103,6 +110,7 @@ pub fn write(folder: &Path, contents: &Contents) -> Result<String> {
         tokenizer: "tokenizer.json".into(),
         deltas,
         problems: "problems.jsonl".into(),
+        validation,
         heldout: "heldout.jsonl".into(),
         recipe: "recipe.json".into(),
         recorded: "recorded.json".into(),
@@ -119,6 +127,10 @@ fn check_languages(contents: &Contents) -> Result<()> {
         if !contents.problems.iter().any(|problem| problem.language == *code) {
             bail!("there are no problems in `{code}`; add them or leave the language out");
         }
+        let mut validation = contents.validation.iter();
+        if !contents.validation.is_empty() && !validation.any(|problem| problem.language == *code) {
+            bail!("there are no validation problems in `{code}`; add them or leave the language out");
+        }
         if !contents.heldout.iter().any(|text| text.language == *code) {
             bail!("there is no held-out text in `{code}`; add it or leave the language out");
         }
@@ -133,6 +145,16 @@ fn check_languages(contents: &Contents) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// No validation problem is asked in the test as well.
+fn check_validation(contents: &Contents) -> Result<()> {
+    let question = |problem: &Problem| (problem.language.clone(), problem.question.clone());
+    let test: BTreeSet<(String, String)> = contents.problems.iter().map(question).collect();
+    match contents.validation.iter().find(|problem| test.contains(&question(problem))) {
+        Some(problem) => bail!("the validation problem `{}` is a test problem too; leave it out", problem.id),
+        None => Ok(()),
+    }
 }
 
 /// The default recipe names the pack's own models, and they can be merged.

@@ -9,7 +9,7 @@ use maec_checkpoint::{DeltaWeights, Manifest, Pack, Weights};
 use maec_eval::{HeldOut, Problem};
 use maec_merge::TensorStats;
 use maec_model::{Decoder, ModelConfig, WordTokenizer};
-use maec_protocol::{Language, LanguageResult, PackSummary, RecordedRow};
+use maec_protocol::{Language, LanguageResult, PackSummary, ProblemSet, RecordedRow};
 use maec_recipe::Recipe;
 
 use crate::failure::sentence;
@@ -22,6 +22,15 @@ const EXAMPLES: usize = 4;
 /// Tokens of the comparison of a GPU's base with the CPU's.
 const COMPARED_TOKENS: usize = 48;
 
+/// The first so many problems of a set, in every language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Asked {
+    /// Which problems.
+    pub set: ProblemSet,
+    /// How many.
+    pub problems: u32,
+}
+
 /// A verified pack and what was computed from it.
 pub(crate) struct Bench {
     pub(crate) pack: Pack,
@@ -33,6 +42,8 @@ pub(crate) struct Bench {
     /// The pack's own.
     pub(crate) recipe: Recipe,
     pub(crate) problems: BTreeMap<String, Vec<Problem>>,
+    /// Empty where the pack has none.
+    pub(crate) validation: BTreeMap<String, Vec<Problem>>,
     pub(crate) heldout: BTreeMap<String, Vec<String>>,
     /// Base + delta, by the delta's id.
     pub(crate) deltas: BTreeMap<String, DeltaWeights>,
@@ -44,8 +55,8 @@ pub(crate) struct Bench {
     pub(crate) merged: Option<Merge>,
     /// The last task vector.
     pub(crate) task_vector: Option<Merge>,
-    /// Results by model hash, language and number of problems.
-    pub(crate) results: BTreeMap<(String, String, u32), LanguageResult>,
+    /// Results by model hash, language and what was asked.
+    pub(crate) results: BTreeMap<(String, String, Asked), LanguageResult>,
 }
 
 impl Bench {
@@ -65,7 +76,12 @@ impl Bench {
         let recipe = Recipe::from_json(pack.text(&about.recipe)?)?;
         let recorded: Vec<RecordedRow> = serde_json::from_str(pack.text(&about.recorded)?)
             .map_err(|error| broken(&about.recorded, &error.to_string()))?;
-        let problems = by_language(Problem::from_lines(pack.text(&about.problems)?)?, |p| p.language.clone());
+        let read = |path: &str| -> Result<_, Failure> {
+            let problems = Problem::from_lines(pack.text(path)?)?;
+            Ok(by_language(problems, |problem| problem.language.clone()))
+        };
+        let problems = read(&about.problems)?;
+        let validation = about.validation.as_deref().map(read).transpose()?.unwrap_or_default();
         let heldout =
             by_language(HeldOut::from_lines(pack.text(&about.heldout)?)?, |text| text.language.clone());
         let heldout: BTreeMap<String, Vec<String>> = heldout
@@ -98,7 +114,9 @@ impl Bench {
             tensors: weights.tensors().iter().map(|info| info.name.clone()).collect(),
             recipe: recipe.clone(),
             lambda: about.lambda,
-            problems_per_language: problems_per_language(about, &problems),
+            problems_per_language: fewest(about, &problems),
+            validation_per_language: fewest(about, &validation),
+            texts_per_language: fewest(about, &heldout),
             examples: examples(about, &problems),
             recorded,
             command: about.command.clone(),
@@ -110,6 +128,7 @@ impl Bench {
             tokenizer,
             recipe,
             problems,
+            validation,
             heldout,
             deltas,
             base,
@@ -201,8 +220,9 @@ fn by_language<T>(items: Vec<T>, code: impl Fn(&T) -> String) -> BTreeMap<String
     out
 }
 
-fn problems_per_language(about: &Manifest, problems: &BTreeMap<String, Vec<Problem>>) -> u32 {
-    let counts = about.languages.iter().map(|language| problems.get(&language.code).map_or(0, Vec::len));
+/// How many there are in every language.
+fn fewest<T>(about: &Manifest, items: &BTreeMap<String, Vec<T>>) -> u32 {
+    let counts = about.languages.iter().map(|language| items.get(&language.code).map_or(0, Vec::len));
     counts.min().unwrap_or(0) as u32
 }
 

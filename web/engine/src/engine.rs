@@ -103,9 +103,10 @@ impl<H: Host> Engine<H> {
                 match request {
                     Request::Score { recipe } => plain(bench.score(&job, &recipe).await?),
                     Request::Merge { recipe } => plain(bench.merge_for_page(&job, &recipe).await?),
-                    Request::Evaluate { recipe, subjects, problems_per_language, lambda } => {
+                    Request::Evaluate { recipe, subjects, set, problems_per_language, lambda } => {
+                        let asked = bench.asked(set, problems_per_language)?;
                         bench.prepare(&job, &recipe, &subjects, lambda).await?;
-                        plain(bench.evaluate(&job, &subjects, problems_per_language).await?)
+                        plain(bench.evaluate(&job, &subjects, asked).await?)
                     }
                     Request::Generate { recipe, subject, prompt, max_new_tokens } => {
                         let lambda = bench.pack.manifest().lambda;

@@ -2,9 +2,9 @@
 
 use maec_eval::{Accuracy, Options, Perplexity, Problem, Sample, answer, batches, perplexity};
 use maec_model::Decoder;
-use maec_protocol::{LanguageResult, Reply, Subject, SubjectResult};
+use maec_protocol::{LanguageResult, ProblemSet, Reply, Subject, SubjectResult};
 
-use crate::bench::Bench;
+use crate::bench::{Asked, Bench};
 use crate::job::Job;
 use crate::{Failure, Host};
 
@@ -22,7 +22,7 @@ impl Bench {
         &mut self,
         job: &Job<'_, H>,
         subjects: &[Subject],
-        problems: u32,
+        asked: Asked,
     ) -> Result<Reply, Failure> {
         job.checkpoint().await?;
         let before = job.host().dispatches();
@@ -31,22 +31,22 @@ impl Bench {
         let mut unknown = Vec::new();
         for &subject in subjects {
             let hash = self.subject(subject)?.1;
-            if !codes.iter().all(|code| self.results.contains_key(&key(hash, code, problems))) {
+            if !codes.iter().all(|code| self.results.contains_key(&key(hash, code, asked))) {
                 unknown.push(subject);
             }
         }
-        let units: u64 = codes.iter().map(|code| self.units(code, problems)).sum();
+        let units: u64 = codes.iter().map(|code| self.units(code, asked)).sum();
         let mut meter = Meter { done: 0, total: units * unknown.len() as u64 };
         for subject in unknown {
             let hash = self.subject(subject)?.1.to_owned();
-            for result in self.evaluate_one(job, subject, &codes, problems, &mut meter).await? {
-                self.results.insert(key(&hash, &result.language, problems), result);
+            for result in self.evaluate_one(job, subject, &codes, asked, &mut meter).await? {
+                self.results.insert(key(&hash, &result.language, asked), result);
             }
         }
         let mut results = Vec::with_capacity(subjects.len());
         for &subject in subjects {
             let hash = self.subject(subject)?.1;
-            let known = |code: &String| self.results.get(&key(hash, code, problems)).cloned();
+            let known = |code: &String| self.results.get(&key(hash, code, asked)).cloned();
             results.push(SubjectResult { subject, languages: codes.iter().filter_map(known).collect() });
         }
         let dispatches = job.host().dispatches() - before;
@@ -59,17 +59,17 @@ impl Bench {
         job: &Job<'_, H>,
         subject: Subject,
         codes: &[String],
-        problems: u32,
+        asked: Asked,
         meter: &mut Meter,
     ) -> Result<Vec<LanguageResult>, Failure> {
         let (model, _) = self.subject(subject)?;
-        let asked: Vec<Problem> =
-            codes.iter().flat_map(|code| self.problems_in(code, problems)).cloned().collect();
+        let problems: Vec<Problem> =
+            codes.iter().flat_map(|code| self.problems_in(code, asked)).cloned().collect();
         let label = format!("Answering in every language ({})", name(subject));
-        let mut samples = self.answers(job, model, &asked, &label, meter).await?.into_iter();
+        let mut samples = self.answers(job, model, &problems, &label, meter).await?.into_iter();
         let mut results = Vec::with_capacity(codes.len());
         for code in codes {
-            let own: Vec<Sample> = samples.by_ref().take(self.problems_in(code, problems).len()).collect();
+            let own: Vec<Sample> = samples.by_ref().take(self.problems_in(code, asked).len()).collect();
             let label = format!("Reading {} ({})", self.language_name(code), name(subject));
             let mut parts = Vec::new();
             for texts in self.heldout.get(code).map(Vec::as_slice).unwrap_or_default().chunks(TEXTS) {
@@ -129,14 +129,29 @@ impl Bench {
         Ok((&merge.model, &merge.made.report.output_hash))
     }
 
-    fn problems_in(&self, code: &str, at_most: u32) -> &[Problem] {
-        let all = self.problems.get(code).map(Vec::as_slice).unwrap_or_default();
-        &all[..all.len().min(at_most as usize)]
+    /// What is to be asked, where the pack has it.
+    pub fn asked(&self, set: ProblemSet, problems: u32) -> Result<Asked, Failure> {
+        if set == ProblemSet::Validation && self.validation.is_empty() {
+            return Err(Failure::refused(
+                "The pack has no validation problems.",
+                "Make it again with some (maec pack --validation), or open another pack.",
+            ));
+        }
+        Ok(Asked { set, problems })
+    }
+
+    fn problems_in(&self, code: &str, asked: Asked) -> &[Problem] {
+        let all = match asked.set {
+            ProblemSet::Test => &self.problems,
+            ProblemSet::Validation => &self.validation,
+        };
+        let all = all.get(code).map(Vec::as_slice).unwrap_or_default();
+        &all[..all.len().min(asked.problems as usize)]
     }
 
     /// Problems and texts of a language.
-    fn units(&self, code: &str, problems: u32) -> u64 {
-        (self.problems_in(code, problems).len() + self.heldout.get(code).map_or(0, Vec::len)) as u64
+    fn units(&self, code: &str, asked: Asked) -> u64 {
+        (self.problems_in(code, asked).len() + self.heldout.get(code).map_or(0, Vec::len)) as u64
     }
 }
 
@@ -146,8 +161,8 @@ struct Meter {
     total: u64,
 }
 
-fn key(hash: &str, code: &str, problems: u32) -> (String, String, u32) {
-    (hash.into(), code.into(), problems)
+fn key(hash: &str, code: &str, asked: Asked) -> (String, String, Asked) {
+    (hash.into(), code.into(), asked)
 }
 
 fn name(subject: Subject) -> &'static str {

@@ -10,7 +10,7 @@ use maec_checkpoint::{MemorySource, SafetensorsReader, model_hash};
 use maec_eval::{Accuracy, HeldOut, Options, Problem, answer, perplexity};
 use maec_merge::{Inputs, merge_to_memory, select_tensors, tensor_stats};
 use maec_model::{Decoder, ModelConfig, WordTokenizer};
-use maec_protocol::{LanguageResult, Reply, Request, StopReason, Subject};
+use maec_protocol::{LanguageResult, ProblemSet, Reply, Request, StopReason, Subject};
 use maec_recipe::{MergeMethod, OutDtype, Parameters, Recipe};
 use pollster::block_on;
 
@@ -23,7 +23,13 @@ fn merged<const GPU: bool>(bed: &mut Bed<GPU>, recipe: &Recipe) -> (String, Vec<
 
 /// Asks to evaluate subjects of the pack's recipe.
 fn evaluate(subjects: Vec<Subject>, problems_per_language: u32) -> Request {
-    Request::Evaluate { recipe: recipe(), subjects, problems_per_language, lambda: 0.3 }
+    Request::Evaluate {
+        recipe: recipe(),
+        subjects,
+        set: ProblemSet::Test,
+        problems_per_language,
+        lambda: 0.3,
+    }
 }
 
 fn evaluated<const GPU: bool>(bed: &mut Bed<GPU>, request: Request) -> Vec<Vec<LanguageResult>> {
@@ -54,7 +60,11 @@ fn a_pack_opens_with_its_summary() {
         pack.languages.iter().map(|language| language.code.as_str()).collect::<Vec<_>>(),
         ["en", "es"]
     );
-    assert_eq!((pack.problems_per_language, pack.recipe), (7, recipe()));
+    assert_eq!(
+        (pack.problems_per_language, pack.validation_per_language, pack.texts_per_language),
+        (7, 3, 3)
+    );
+    assert_eq!(pack.recipe, recipe());
     assert_eq!((pack.tensors.len(), pack.tensors[0].as_str()), (20, "model.embed_tokens.weight"));
     assert_eq!(pack.examples.len(), 8);
     assert_eq!(pack.recorded[0].label, "F-TV");
@@ -183,6 +193,46 @@ fn evaluation_is_that_of_the_merged_weights() {
     assert_ne!(results[0], results[2]);
 }
 
+/// A request for validation problems.
+fn validate(subjects: Vec<Subject>) -> Request {
+    let set = ProblemSet::Validation;
+    Request::Evaluate { recipe: recipe(), subjects, set, problems_per_language: 3, lambda: 0.3 }
+}
+
+#[test]
+fn validation_problems_are_asked_instead_of_test_problems() {
+    let mut bed = Bed::<false>::open();
+    let subjects = vec![Subject::Base, Subject::Merged];
+    let test = evaluated(&mut bed, evaluate(subjects.clone(), 3));
+    let results = evaluated(&mut bed, validate(subjects));
+    let text =
+        |name: &str| String::from_utf8(bed.world.files.borrow()[&format!("{URL}{name}")].clone()).unwrap();
+    let config = ModelConfig::from_json(&text("config.json")).unwrap();
+    let tokenizer = WordTokenizer::from_json(&text("tokenizer.json")).unwrap();
+    let problems = Problem::from_lines(&text("validation.jsonl")).unwrap();
+    let base = Decoder::load(config, &model(0), &Device::flex()).unwrap();
+    for (code, (result, test)) in ["en", "es"].into_iter().zip(results[0].iter().zip(&test[0])) {
+        let own: Vec<Problem> = problems.iter().filter(|problem| problem.language == code).cloned().collect();
+        let go_on = &mut |_, _| ControlFlow::Continue(());
+        let samples = block_on(answer(&base, &tokenizer, &own, &Options::default(), go_on)).unwrap();
+        assert_eq!((result.n, result.correct as usize), (3, Accuracy::of(&samples).correct));
+        // The texts are the same, whichever problems are asked.
+        assert_eq!(result.perplexity, test.perplexity);
+    }
+}
+
+#[test]
+fn a_pack_without_validation_problems_says_so_when_they_are_asked() {
+    let mut bed = Bed::<false>::closed();
+    common::without_validation(&mut bed.world.files.borrow_mut());
+    let Reply::PackOpened { pack } = bed.ask(Request::OpenPack { url: URL.into() }) else {
+        panic!("not opened")
+    };
+    assert_eq!((pack.problems_per_language, pack.validation_per_language), (7, 0));
+    let message = failed(bed.ask(validate(vec![Subject::Base])));
+    assert!(message.contains("no validation problems") && message.contains("--validation"), "{message}");
+}
+
 #[test]
 fn what_is_known_is_not_computed_again() {
     let mut bed = Bed::<false>::open();
@@ -220,7 +270,10 @@ fn what_is_asked_counts_and_not_what_was_merged_last() {
     merged(&mut bed, &other);
     assert_eq!(text(&mut bed, &recipe()), said);
     // The other recipe has other results, with the same base and the same task vector.
-    let request = Request::Evaluate { recipe: other, subjects: all, problems_per_language: 5, lambda: 0.3 };
+    let mut request = evaluate(all, 5);
+    if let Request::Evaluate { recipe, .. } = &mut request {
+        *recipe = other;
+    }
     let second = evaluated(&mut bed, request);
     assert_eq!(first[..2], second[..2]);
     assert_ne!(first[2], second[2]);

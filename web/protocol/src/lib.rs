@@ -59,7 +59,9 @@ pub enum Request {
         recipe: Recipe,
         /// Models, in the order they are evaluated.
         subjects: Vec<Subject>,
-        /// The first so many test problems of every language.
+        /// Which problems.
+        set: ProblemSet,
+        /// The first so many of them in every language.
         problems_per_language: u32,
         /// λ of the task vector.
         lambda: f64,
@@ -165,6 +167,16 @@ pub enum Request {
         /// The request to stop.
         target: RequestId,
     },
+}
+
+/// Which of a pack's problems are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemSet {
+    /// For choosing hyper-parameters; a pack may be without.
+    Validation,
+    /// For results.
+    Test,
 }
 
 /// A model the engine can run.
@@ -387,6 +399,10 @@ pub struct PackSummary {
     pub lambda: f64,
     /// Test problems there are in every language.
     pub problems_per_language: u32,
+    /// Validation problems there are in every language; 0 where the pack has none.
+    pub validation_per_language: u32,
+    /// Held-out texts there are in every language.
+    pub texts_per_language: u32,
     /// Example questions: (language code, question).
     pub examples: Vec<(String, String)>,
     /// Rows recorded when the pack was made, each with its source.

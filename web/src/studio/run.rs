@@ -6,7 +6,7 @@ use std::sync::Arc;
 use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use maec_protocol::{Backend, Reply, Request, Subject, SubjectResult};
+use maec_protocol::{Backend, ProblemSet, Reply, Request, Subject, SubjectResult};
 use maec_recipe::Recipe;
 
 use super::boot::CONFUSED;
@@ -123,8 +123,13 @@ impl Studio {
             return Err(CallError::Failed(CONFUSED.into()));
         };
         let subjects = vec![Subject::Base, Subject::TaskVector, Subject::Merged];
-        let request =
-            Request::Evaluate { recipe: recipe.clone(), subjects, problems_per_language: problems, lambda };
+        let request = Request::Evaluate {
+            recipe: recipe.clone(),
+            subjects,
+            set: ProblemSet::Test,
+            problems_per_language: problems,
+            lambda,
+        };
         let evaluated = self.run_step("Evaluating", request).await?;
         let Reply::Evaluated { results, seconds: evaluate_seconds, dispatches: evaluating } = evaluated
         else {

@@ -51,6 +51,8 @@ pub fn pack() -> PackSummary {
         recipe: recipe(),
         lambda: 0.5,
         problems_per_language: 500,
+        validation_per_language: 0,
+        texts_per_language: 0,
         examples: Vec::new(),
         recorded: Vec::new(),
         command: "maec pack".into(),

@@ -44,6 +44,10 @@ pub struct Manifest {
     pub deltas: Vec<PackDelta>,
     /// Path of the test problems, JSONL.
     pub problems: String,
+    /// Path of the validation problems, JSONL, none of which is a test problem: what a search for hyper-parameters asks.
+    /// A pack may be without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
     /// Path of the held-out text, JSONL.
     pub heldout: String,
     /// Path of the default recipe, JSON.
@@ -144,7 +148,8 @@ impl Manifest {
             &self.recipe,
             &self.recorded,
         ];
-        fixed.into_iter().chain(self.deltas.iter().map(|delta| &delta.file)).map(String::as_str).collect()
+        let deltas = self.deltas.iter().map(|delta| &delta.file);
+        fixed.into_iter().chain(&self.validation).chain(deltas).map(String::as_str).collect()
     }
 
     /// Everything but the table of files.

@@ -34,10 +34,13 @@ pub struct Args {
     /// Test problems: JSONL files, or folders of them.
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     problems: Vec<PathBuf>,
+    /// Validation problems, for searches in the studio: JSONL files, or folders of them.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    validation: Vec<PathBuf>,
     /// Held-out text: JSONL files with "language" and "text", or folders of them.
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     heldout: Vec<PathBuf>,
-    /// The first so many problems of every language.
+    /// The first so many problems of either kind of every language.
     #[arg(long, value_name = "N")]
     limit: Option<NonZeroUsize>,
     /// The first so many held-out texts of every language.
@@ -134,8 +137,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     output::spares(&args.out, models.opened().into_iter().chain([args.recipe.clone()]))?;
     let (problems, _) = input::problems(&args.problems)?;
-    let problems =
-        first_of_each(problems, |problem: &Problem| &problem.language, args.limit.map(NonZeroUsize::get));
+    let limit = args.limit.map(NonZeroUsize::get);
+    let problems = first_of_each(problems, |problem: &Problem| &problem.language, limit);
+    let validation = match args.validation.as_slice() {
+        [] => Vec::new(),
+        paths => first_of_each(input::problems(paths)?.0, |problem: &Problem| &problem.language, limit),
+    };
     let (heldout, _) = input::held_out(&args.heldout)?;
     let heldout =
         first_of_each(heldout, |text: &HeldOut| &text.language, args.heldout_limit.map(NonZeroUsize::get));
@@ -148,6 +155,7 @@ pub fn run(args: &Args) -> Result<()> {
         base,
         deltas,
         problems,
+        validation,
         heldout,
         recipe: read_recipe(&args.recipe)?,
         recorded: args.recorded.as_deref().map(read_recorded).transpose()?.unwrap_or_default(),

@@ -18,6 +18,8 @@ use crate::pack::{self, Contents, Delta};
 
 /// The most test problems of every language that go into the pack.
 const PROBLEMS: usize = 120;
+/// The most validation problems of every language that go into the pack.
+const VALIDATION: usize = 40;
 /// The most held-out texts of every language that go into the pack.
 const TEXTS: usize = 100;
 
@@ -60,8 +62,11 @@ pub fn write_pack(
         deltas.push(delta(code(language), DeltaRole::Language, Some(code(language)), weights));
     }
     let most = provenance.problems.min(PROBLEMS);
-    let problems =
-        Language::ALL.into_iter().flat_map(|l| ground.problems(l, ProblemSet::Test).into_iter().take(most));
+    let of = |language: Language, set, most: usize| ground.problems(language, set).into_iter().take(most);
+    let problems = Language::ALL.into_iter().flat_map(|language| of(language, ProblemSet::Test, most));
+    let validation = Language::ALL
+        .into_iter()
+        .flat_map(|language| of(language, ProblemSet::Validation, VALIDATION.min(most)));
     let heldout = Language::ALL.into_iter().flat_map(|language| {
         let texts = ground.heldout(language).into_iter().take(TEXTS);
         texts.map(move |text| HeldOut { text, language: language.code().to_owned() })
@@ -83,6 +88,7 @@ pub fn write_pack(
         base: Model { weights: parts.base, texts },
         deltas,
         problems: problems.collect(),
+        validation: validation.collect(),
         heldout: heldout.collect(),
         recipe,
         recorded: recorded.collect(),

@@ -151,7 +151,7 @@ fn contents() -> Files {
     for (id, trained) in [("a-l0", 1), ("l0", 2), ("es", 3)] {
         files.insert(format!("{id}.safetensors"), delta(&base, &model(trained)));
     }
-    let (mut problems, mut texts) = (String::new(), String::new());
+    let (mut problems, mut validation, mut texts) = (String::new(), String::new(), String::new());
     for language in ["en", "es"] {
         for number in 0..7_u32 {
             let question =
@@ -159,6 +159,11 @@ fn contents() -> Files {
             let problem = json!({"id": format!("{language}-{number:04}"), "language": language, "question": question,
                 "answer": number, "a": number, "b": 1, "op": "add"});
             problems.push_str(&format!("{problem}\n"));
+        }
+        for number in 0..3_u32 {
+            let problem = json!({"id": format!("{language}-v{number}"), "language": language,
+                "question": format!("how many has Tom {number} ? :"), "answer": 5 - number, "a": number, "b": 1, "op": "add"});
+            validation.push_str(&format!("{problem}\n"));
         }
         for text in ["Tom has 1 2", "how many ? Tom has 3", "has has Tom"] {
             texts.push_str(&format!("{}\n", json!({"language": language, "text": text, "kind": "general"})));
@@ -170,6 +175,7 @@ fn contents() -> Files {
         ("config.json", config().to_string()),
         ("tokenizer.json", tokenizer().to_string()),
         ("problems.jsonl", problems),
+        ("validation.jsonl", validation),
         ("heldout.jsonl", texts),
         ("recipe.json", recipe().to_json()),
         ("recorded.json", recorded.to_string()),
@@ -208,6 +214,7 @@ pub fn pack() -> Files {
             delta("es", DeltaRole::Language, Some("es")),
         ],
         problems: "problems.jsonl".into(),
+        validation: Some("validation.jsonl".into()),
         heldout: "heldout.jsonl".into(),
         recipe: "recipe.json".into(),
         recorded: "recorded.json".into(),
@@ -217,6 +224,16 @@ pub fn pack() -> Files {
         contents.into_iter().map(|(path, bytes)| (format!("{URL}{path}"), bytes)).collect();
     files.insert(format!("{URL}manifest.json"), serde_json::to_vec(&manifest).unwrap());
     files
+}
+
+/// Makes the pack one that was made without validation problems.
+pub fn without_validation(files: &mut Files) {
+    let manifest = format!("{URL}manifest.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&files[&manifest]).unwrap();
+    json.as_object_mut().unwrap().remove("validation");
+    json["files"].as_object_mut().unwrap().remove("validation.jsonl");
+    files.insert(manifest, json.to_string().into_bytes());
+    files.remove(&format!("{URL}validation.jsonl"));
 }
 
 /// What a test sees and changes of its host.
