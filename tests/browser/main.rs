@@ -17,3 +17,4 @@ mod page;
 mod selecting;
 mod sharing;
 mod truth;
+mod tuning;

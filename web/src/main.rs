@@ -15,6 +15,7 @@ mod results;
 mod scale;
 mod storage;
 mod studio;
+mod tuning;
 
 fn main() {
     console_error_panic_hook::set_once();

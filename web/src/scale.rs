@@ -63,6 +63,23 @@ impl Axis {
         Self { low: 1.0, high, log: true, ticks }
     }
 
+    /// For any values: from a round number below the least to one above the greatest.
+    pub fn around(values: impl Iterator<Item = f64>) -> Self {
+        let (low, high) = values
+            .filter(|v| v.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (v.min(low), v.max(high)));
+        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+        // 0.005, 0.01, 0.02, 0.05, … What differs by less is not told apart.
+        let (mut step, mut factors) = (0.005, [2.0, 2.0, 2.5].into_iter().cycle());
+        while step < (high - low) / 4.0 {
+            step *= factors.next().unwrap_or(2.0);
+        }
+        let first = (low / step + 1e-9).floor();
+        let count = ((high / step - 1e-9).ceil() - first).max(1.0) as u32;
+        let tick = |i: u32| (first + f64::from(i)) * step;
+        Self { low: tick(0), high: tick(count), log: false, ticks: (0..=count).map(tick).collect() }
+    }
+
     /// Where a value stands, in per cent of the axis; held within it.
     pub fn at(&self, value: f64) -> f64 {
         let place = if self.log {
@@ -112,6 +129,24 @@ mod tests {
         assert_eq!(axis.at(f64::INFINITY), 100.0);
         assert_eq!(axis.ticks, [1.0, 10.0, 100.0]);
         assert_eq!(Axis::perplexity([3.9].into_iter()).ticks, [1.0, 2.0, 5.0]);
+    }
+
+    #[test]
+    fn round_ends_hold_every_value() {
+        let close = |axis: &Axis, ticks: &[f64]| {
+            assert_eq!(axis.ticks.len(), ticks.len(), "{axis:?}");
+            assert!(axis.ticks.iter().zip(ticks).all(|(a, b)| (a - b).abs() < 1e-9), "{axis:?}");
+        };
+        close(&Axis::around([0.11, 0.34].into_iter()), &[0.1, 0.2, 0.3, 0.4]);
+        close(&Axis::around([1.0, 1.1].into_iter()), &[1.0, 1.05, 1.1]);
+        close(&Axis::around([0.5, f64::NAN, 0.5].into_iter()), &[0.5, 0.505]);
+        close(&Axis::around([0.0].into_iter()), &[0.0, 0.005]);
+        close(&Axis::around([].into_iter()), &[0.0, 0.5, 1.0]);
+        for (low, high) in [(0.97, 4.4), (0.0, 1.0), (-3.0, 8.0), (1e-12, 1e12), (123.4, 123.5)] {
+            let axis = Axis::around([low, high].into_iter());
+            assert!((2..=7).contains(&axis.ticks.len()), "{axis:?}");
+            assert!(axis.low <= low + 1e-6 && high <= axis.high + 1e-6 * high, "{axis:?}");
+        }
     }
 
     #[test]

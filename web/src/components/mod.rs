@@ -19,6 +19,7 @@ mod tensor_map;
 mod tensor_table;
 mod theme;
 mod try_it;
+mod tuning;
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
@@ -102,6 +103,7 @@ fn Workshop() -> impl IntoView {
         </div>
         <table::Results/>
         <try_it::TryIt/>
+        <tuning::Tuning/>
         <own::OwnModels/>
     }
 }

@@ -8,3 +8,4 @@ mod tree;
 pub use choice::{After, Choice, EngineKind, Gpu, Losses, Wish, choose};
 pub use client::{Answer, CallError, Engine, Loss};
 pub use probe::probe;
+pub use tree::parse;

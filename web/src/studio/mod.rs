@@ -9,6 +9,7 @@ mod share;
 mod speak;
 #[cfg(test)]
 pub mod tests;
+mod tuning;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub use ranking::{Force, Ranking, toggle};
 pub use run::Outcome;
 pub use share::section;
 pub use speak::{Side, Speech};
+pub use tuning::{Tune, Wanted};
 
 /// How far the engine is.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,8 @@ pub struct Studio {
     pub exporting: RwSignal<bool>,
     /// Models that people bring.
     pub own: Own,
+    /// Searches for hyper-parameters.
+    pub tune: Tune,
     /// The id of the section that is looked at.
     pub here: RwSignal<&'static str>,
     /// The message across the top.
@@ -121,6 +125,7 @@ struct Hands {
     speech: Slot,
     score: Slot,
     export: Slot,
+    tune: Slot,
     toasts: u32,
     /// A person went to the section that the header marks, and has not touched the page since.
     here_stays: bool,
@@ -159,6 +164,7 @@ impl Studio {
             speaking: RwSignal::new(false),
             exporting: RwSignal::new(false),
             own: Own::new(),
+            tune: Tune::new(),
             here: RwSignal::new(section(Tab::default())),
             notice: RwSignal::new(None),
             toast: RwSignal::new(None),
@@ -173,6 +179,7 @@ impl Studio {
                 speech: Slot::default(),
                 score: Slot::default(),
                 export: Slot::default(),
+                tune: Slot::default(),
                 toasts: 0,
                 here_stays: false,
                 own: own::OwnHands::default(),

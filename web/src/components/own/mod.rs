@@ -9,7 +9,7 @@ mod load;
 mod measure;
 mod merge;
 mod open;
-mod parts;
+pub(super) mod parts;
 
 use leptos::prelude::*;
 

@@ -3,13 +3,17 @@
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use web_sys::DragEvent;
+use wasm_bindgen::JsCast;
+use web_sys::{DragEvent, Element};
 
 use crate::components::input_of;
 use crate::components::live::{live, text};
 use crate::files::{Brought, dropped, from_input};
 use crate::name;
 use crate::studio::Studio;
+
+/// Where a dropped file is a search's.
+const TUNING: &str = "#tuning";
 
 /// The drop zone with its buttons, and the name field.
 #[component]
@@ -38,9 +42,18 @@ pub fn Open() -> impl IntoView {
         over.set(false);
         let Some(transfer) = event.data_transfer().filter(|_| has_files(&event)) else { return };
         event.prevent_default();
+        let files = dropped(&transfer);
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        if target.is_some_and(|target| target.closest(TUNING).ok().flatten().is_some()) {
+            return spawn_local(async move {
+                match files.await {
+                    Ok(brought) => studio.open_tuning(brought),
+                    Err(sentence) => studio.tune.note.set(sentence),
+                }
+            });
+        }
         crate::browser::scroll_to(super::SECTION);
         studio.go_to(super::SECTION);
-        let files = dropped(&transfer);
         spawn_local(async move { take(files.await) });
     });
     on_cleanup(move || {
