@@ -192,9 +192,10 @@ impl<'de> VariantAccess<'de> for Node<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::studio::tests::recipe;
+    use crate::studio::tests::{pack, recipe};
     use maec_protocol::{
-        Backend, FromEngine, HeatMap, Item, ItemKind, Magnitudes, Reply, StopReason, TensorLook,
+        Backend, FromEngine, HeatMap, Item, ItemKind, Magnitudes, PackSummary, ProblemSet, Reply, Request,
+        StopReason, Subject, TensorLook, ToEngine,
     };
 
     fn comes_back(body: Reply) {
@@ -234,6 +235,21 @@ mod tests {
             cosine: vec![vec![1.0]],
         };
         comes_back(Reply::Inspected { maps: vec![map], tensors: vec![tensor] });
+        let counted = PackSummary { validation_per_language: 40, texts_per_language: 100, ..pack() };
+        comes_back(Reply::PackOpened { pack: counted });
+    }
+
+    #[test]
+    fn a_question_says_which_problems_it_asks() {
+        for (set, word) in [(ProblemSet::Validation, "validation"), (ProblemSet::Test, "test")] {
+            let subjects = vec![Subject::Base, Subject::Merged];
+            let body =
+                Request::Evaluate { recipe: recipe(), subjects, set, problems_per_language: 3, lambda: 0.5 };
+            let message = ToEngine { id: 7, body };
+            let json = serde_json::to_string(&message).expect("a message is JSON");
+            assert!(json.contains(&format!("\"set\":\"{word}\"")), "{json}");
+            assert_eq!(serde_json::from_str::<ToEngine>(&json).ok(), Some(message));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, KeyboardEvent, MouseEvent};
 
 use crate::browser;
+use crate::components::hand_focus;
 use crate::components::live::{live, text, when};
 use crate::html;
 use crate::order::order;
@@ -20,8 +21,7 @@ pub fn plot(studio: Studio) -> AnyView {
     };
     let points = move || {
         // A point that has the focus keeps it when one more is drawn.
-        let id = id_of(tune.chosen.get_untracked());
-        if browser::has_focus(&id) {
+        if let Some(id) = browser::find("#tuning-scatter :focus").map(|point| point.id()) {
             spawn_local(async move {
                 gloo_timers::future::TimeoutFuture::new(0).await;
                 browser::focus(&id);
@@ -32,6 +32,7 @@ pub fn plot(studio: Studio) -> AnyView {
             shown.as_ref().map(|tuning| scatter(tuning, chosen.unwrap_or(tuning.best))).unwrap_or_default()
         })
     };
+    let looked_at = Memo::new(move |_| tune.trial());
     let clicked = move |event: MouseEvent| {
         if let Some(number) = number_of(&event) {
             choose(studio, number);
@@ -60,7 +61,7 @@ pub fn plot(studio: Studio) -> AnyView {
                 {twin(studio, "tuning-table", "All trials as a table", front_table)}
             </div>
             <div class="tuning-rest">
-                {live(move || tune.trial().map(|(trial, method)| look(studio, &trial, method)))}
+                {live(move || looked_at.get().map(|(trial, method)| look(studio, &trial, method)))}
                 <h3>"What matters"</h3>
                 <p class="note">"Mean accuracy of the trials with a value (dot), and the best of them (stroke), whatever the others are."</p>
                 <div class="senses" id="tuning-senses" inner_html=of(senses)></div>
@@ -73,6 +74,8 @@ pub fn plot(studio: Studio) -> AnyView {
 
 /// The trial that is looked at, and the button that takes its numbers.
 fn look(studio: Studio, trial: &Trial, method: Method) -> AnyView {
+    // Another best trial takes this one's place while a search goes on.
+    hand_focus("tuning-use", "tuning-use");
     let uses = match method {
         Method::Maec => view! {
             <button type="button" class="primary" id="tuning-use" on:click=move |_| studio.use_choice()>"Use this choice"</button>
@@ -127,10 +130,6 @@ fn twin(
     .into_any()
 }
 
-fn id_of(number: Option<u32>) -> String {
-    number.map_or(String::new(), |number| format!("trial-{number}"))
-}
-
 /// The trial whose point an event came from.
 fn number_of(event: &Event) -> Option<u32> {
     let target: Element = event.target()?.dyn_into().ok()?;
@@ -139,7 +138,7 @@ fn number_of(event: &Event) -> Option<u32> {
 
 /// Looks at a trial: its point has the focus and is the one that the Tab key reaches.
 fn choose(studio: Studio, number: u32) {
-    let id = id_of(Some(number));
+    let id = format!("trial-{number}");
     for (css, reach, is_chosen) in
         [("#tuning-scatter [tabindex='0']", "-1", "false"), (&format!("#{id}"), "0", "true")]
     {
