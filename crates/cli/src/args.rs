@@ -10,7 +10,7 @@ use maec_train::{Schedule, TrainConfig};
 
 use crate::commands::{
     adapters, bench, corpus, delta, eval, explain_dialect, forward, generate, inspect, merge, methods,
-    neurons, pack, plan, reproduce, train, verify, world,
+    neurons, pack, plan, reproduce, train, tune, verify, world,
 };
 use crate::input::CorpusArg;
 use crate::quickstart;
@@ -41,6 +41,8 @@ pub enum Command {
     Neurons(neurons::Args),
     /// Extract what training changed as a sparse delta.
     Delta(delta::Args),
+    /// Search α, β, γ, η, μ, k₂ or λ on validation problems, without training.
+    Tune(tune::Args),
     /// Merge models by a recipe (Eq. 2–5, or the task vector), or as a mergekit file says.
     Merge(merge::Args),
     /// What a merge will do, and everything in its way, from headers alone.
@@ -78,6 +80,7 @@ impl Command {
             Self::Train(args) => train::run(&args),
             Self::Neurons(args) => neurons::run(&args),
             Self::Delta(args) => delta::run(&args),
+            Self::Tune(args) => tune::run(&args),
             Self::Merge(args) => merge::run(&args),
             Self::Plan(args) => plan::run(&args),
             Self::Adapters(args) => adapters::run(&args),

@@ -14,6 +14,7 @@ pub mod reproduce;
 mod run;
 mod settings;
 mod store;
+pub mod tune;
 mod watch;
 mod world;
 

@@ -16,5 +16,6 @@ pub mod pack;
 pub mod plan;
 pub mod reproduce;
 pub mod train;
+pub mod tune;
 pub mod verify;
 pub mod world;

@@ -1,0 +1,427 @@
+//! The search for hyper-parameters with a scorer that computes in place of merging.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use maec_lab::tune::{
+    Advance, Axis, Method, Objective, Plan, Scorer, Search, Space, Trial, TuneError, Tuning, Values,
+    pareto_front, tune,
+};
+use maec_lab::{LabError, MaecChoice, ProblemSet, Scores};
+use maec_world::Abilities;
+use proptest::prelude::*;
+
+/// Scores by a formula: accuracy peaks at β = 0.3, k₂ = 0.8 (β matters most, μ not at all), perplexity grows with γ.
+struct Formula {
+    base: Vec<Scores>,
+    calls: AtomicUsize,
+}
+
+impl Formula {
+    fn new(seeds: usize) -> Self {
+        let base = Scores { other_languages: 0.1, perplexity: 3.0 };
+        Self { base: vec![base; seeds], calls: AtomicUsize::new(0) }
+    }
+}
+
+impl Scorer for Formula {
+    fn base(&self) -> &[Scores] {
+        &self.base
+    }
+
+    fn score(&self, choice: &MaecChoice) -> Result<Vec<Scores>, LabError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let p = choice.parameters;
+        let accuracy = 0.6 - 0.5 * (p.beta - 0.3).powi(2) - 0.2 * (p.k2 - 0.8).powi(2);
+        let score = |seed: usize| Scores {
+            other_languages: accuracy + 0.01 * seed as f64,
+            perplexity: 3.0 * (0.8 + 0.2 * p.gamma),
+        };
+        Ok((0..self.base.len()).map(score).collect())
+    }
+}
+
+fn plan(search: Search) -> Plan {
+    Plan::new("arithmetic", Method::Maec, search, vec![101, 102])
+}
+
+fn go(plan: &Plan, scorer: &dyn Scorer, journal: Option<&Path>, threads: usize) -> Result<Tuning, TuneError> {
+    let threads = NonZeroUsize::new(threads).unwrap();
+    tune(plan, scorer, journal, threads, &|_: Advance<'_>| ControlFlow::Continue(()))
+}
+
+fn json(tuning: &Tuning) -> String {
+    serde_json::to_string(tuning).unwrap()
+}
+
+#[test]
+fn a_grid_is_covered_exactly() {
+    let space = Space::of(Method::Maec)
+        .with(Axis::Eta, Values::fixed(1.0))
+        .with(Axis::Mu, Values::fixed(0.3))
+        .with(Axis::K2, "0.6,0.8".parse().unwrap());
+    let plan = Plan { space, ..plan(Search::Grid { per: 3 }) };
+    let tuning = go(&plan, &Formula::new(2), None, 3).unwrap();
+    let point = |trial: &Trial| {
+        let p = trial.choice.parameters;
+        assert_eq!((p.alpha, p.eta, trial.choice.mu), (1.0, 1.0, 0.3));
+        [p.beta, p.gamma, p.k2].map(|value| (value * 1000.0).round() as i64)
+    };
+    let points: BTreeSet<_> = tuning.trials.iter().map(point).collect();
+    let mut all = BTreeSet::new();
+    for beta in [0, 500, 1000] {
+        for gamma in [200, 1100, 2000] {
+            all.extend([[beta, gamma, 600], [beta, gamma, 800]]);
+        }
+    }
+    assert_eq!((points, tuning.trials.len()), (all, 18));
+    // β = 0.5 is nearer to 0.3 than 0 and 1 are; γ = 2 breaks the limit of 1.10, 1.1 keeps it and the lower γ breaks the tie.
+    let best = tuning.best().choice.parameters;
+    assert_eq!((best.beta, best.gamma, best.k2, tuning.within_limit), (0.5, 0.2, 0.8, true));
+    assert_eq!(tuning.choice, tuning.best().choice);
+}
+
+#[test]
+fn the_finest_grid_within_a_number_of_trials() {
+    let space = Space::of(Method::Maec);
+    for (trials, per) in [(32, 2), (242, 2), (243, 3), (1024, 4)] {
+        assert_eq!(Search::grid_within(&space, trials).unwrap(), Search::Grid { per });
+    }
+    assert!(matches!(Search::grid_within(&space, 31), Err(TuneError::SmallGrid { least: 32 })));
+    assert_eq!(Search::grid_within(&Space::of(Method::FTv), 24).unwrap(), Search::Grid { per: 24 });
+}
+
+#[test]
+fn draws_are_the_seeds_alone() {
+    for search in [Search::Random { trials: 40 }, Search::Model { trials: 40 }] {
+        let plan = plan(search);
+        let one = go(&plan, &Formula::new(2), None, 1).unwrap();
+        assert_eq!(json(&one), json(&go(&plan, &Formula::new(2), None, 4).unwrap()), "{search:?}");
+        let other = go(&Plan { seed: 2, ..plan.clone() }, &Formula::new(2), None, 2).unwrap();
+        assert_ne!(one.trials[0].choice, other.trials[0].choice, "{search:?}");
+        let different: BTreeSet<String> =
+            one.trials.iter().map(|trial| serde_json::to_string(&trial.choice).unwrap()).collect();
+        assert_eq!(different.len(), 40, "{search:?}");
+        for trial in &one.trials {
+            for axis in [Axis::Beta, Axis::Gamma, Axis::Eta, Axis::Mu, Axis::K2] {
+                let (low, high) = plan.space.values(axis).unwrap().ends();
+                assert!((low..=high).contains(&axis.of(&trial.choice)), "{axis:?} in {trial:?}");
+            }
+        }
+    }
+}
+
+/// Over several seeds, so that luck does not decide.
+#[test]
+fn a_model_comes_nearer_than_draws_do() {
+    let (mut model, mut random) = (0.0, 0.0);
+    for seed in 0..20 {
+        let best = |search| {
+            let plan = Plan { seed, ..plan(search) };
+            let tuning = go(&plan, &Formula::new(2), None, 1).unwrap();
+            0.605 - tuning.best().accuracy
+        };
+        model += best(Search::Model { trials: 64 });
+        random += best(Search::Random { trials: 64 });
+    }
+    assert!(model < random, "regret {model} against {random}");
+}
+
+#[test]
+fn a_cut_search_goes_on_to_the_same_outcome() {
+    let folder = tempfile::tempdir().unwrap();
+    for search in [Search::Grid { per: 2 }, Search::Random { trials: 20 }, Search::Model { trials: 40 }] {
+        let plan = plan(search);
+        let whole = json(&go(&plan, &Formula::new(2), None, 2).unwrap());
+        let path = folder.path().join("journal");
+        let count = AtomicUsize::new(0);
+        let stop = |_: Advance<'_>| match count.fetch_add(1, Ordering::Relaxed) {
+            10 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let threads = NonZeroUsize::new(2).unwrap();
+        let broken = tune(&plan, &Formula::new(2), Some(&path), threads, &stop);
+        assert!(matches!(broken, Err(TuneError::Lab(LabError::Interrupted { .. }))), "{broken:?}");
+        // Trials that both threads had begun are whole.
+        let written = fs::read(&path).unwrap();
+        let lines = written.iter().filter(|byte| **byte == b'\n').count();
+        assert!((12..=13).contains(&lines), "{lines}");
+        // Wherever the journal is cut, also in the middle of a line and of the first line.
+        for cut in [written.len(), written.len() - 1, written.len() / 2, 30, 0] {
+            fs::write(&path, &written[..cut]).unwrap();
+            let kept = written[..cut].iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
+            let scorer = Formula::new(2);
+            assert_eq!(json(&go(&plan, &scorer, Some(&path), 3).unwrap()), whole, "cut at {cut}");
+            let trials = plan.search.trials(&plan.space);
+            assert_eq!(scorer.calls.into_inner(), trials - kept, "cut at {cut}");
+        }
+        // Nothing is left to do.
+        let scorer = Formula::new(2);
+        assert_eq!(json(&go(&plan, &scorer, Some(&path), 1).unwrap()), whole);
+        assert_eq!(scorer.calls.into_inner(), 0);
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_longer_search_goes_on_from_a_shorter_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let longer = plan(Search::Model { trials: 40 });
+    go(&plan(Search::Model { trials: 20 }), &Formula::new(2), Some(&path), 2).unwrap();
+    let scorer = Formula::new(2);
+    let tuning = go(&longer, &scorer, Some(&path), 2).unwrap();
+    assert_eq!(json(&tuning), json(&go(&longer, &Formula::new(2), None, 1).unwrap()));
+    assert_eq!(scorer.calls.into_inner(), 20);
+}
+
+#[test]
+fn another_searchs_journal_is_refused_with_the_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let first = plan(Search::Random { trials: 4 });
+    go(&first, &Formula::new(2), Some(&path), 1).unwrap();
+    let before = fs::read(&path).unwrap();
+    let refused =
+        |plan: &Plan| go(plan, &Formula::new(plan.seeds.len()), Some(&path), 1).unwrap_err().to_string();
+    let gamma = first.space.clone().with(Axis::Gamma, Values::range(0.2, 3.0));
+    let steps = maec_lab::LabSettings { ability_steps: 7, ..first.settings.clone() };
+    for (plan, difference) in [
+        (Plan { space: gamma, ..first.clone() }, "(space.gamma.range.high: 2.0 → 3.0)"),
+        (Plan { seeds: vec![101, 103], ..first.clone() }, "(seeds: [101,102] → [101,103])"),
+        (Plan { settings: steps, ..first.clone() }, "(settings.ability_steps: 400 → 7)"),
+        (Plan { seed: 5, ..first.clone() }, "(seed: 1 → 5)"),
+        (Plan { search: Search::Model { trials: 4 }, ..first.clone() }, "(search.random: "),
+    ] {
+        let message = refused(&plan);
+        assert!(message.contains(difference) && message.contains("another output"), "{message}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // A damaged line is named, and so is a file that is none of ours, which stays as it is.
+    let text = String::from_utf8(before).unwrap();
+    fs::write(&path, text.replacen("\"number\":", "\"nomber\":", 1)).unwrap();
+    assert!(refused(&first).contains("is damaged"));
+    for bytes in [&b"a letter\n"[..], b"a letter", b"\xff\xfe\n", b"{}\n", b"\n"] {
+        fs::write(&path, bytes).unwrap();
+        assert!(refused(&first).contains("is no journal"), "{bytes:?}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn two_searches_do_not_write_one_journal() {
+    struct Nested<'a>(Formula, &'a Path);
+    impl Scorer for Nested<'_> {
+        fn base(&self) -> &[Scores] {
+            self.0.base()
+        }
+        fn score(&self, choice: &MaecChoice) -> Result<Vec<Scores>, LabError> {
+            let other = go(&plan(Search::Random { trials: 1 }), &Formula::new(2), Some(self.1), 1);
+            assert!(matches!(other, Err(TuneError::Busy { .. })), "{other:?}");
+            self.0.score(choice)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let nested = Nested(Formula::new(2), &path);
+    let tuning = go(&plan(Search::Random { trials: 1 }), &nested, Some(&path), 1).unwrap();
+    assert_eq!(tuning.trials.len(), 1);
+}
+
+#[test]
+fn what_must_not_be_tuned_on_is_refused() {
+    let good = plan(Search::Random { trials: 4 });
+    let refused = |plan: Plan| plan.check().unwrap_err();
+    for seed in [0, 1, 3, 99] {
+        let error = refused(Plan { seeds: vec![101, seed], ..good.clone() });
+        assert!(matches!(error, TuneError::TestSeed { seed: found } if found == seed));
+        assert!(error.to_string().contains("validation seeds, such as 101,102,103"), "{error}");
+    }
+    assert!(matches!(refused(Plan { seeds: vec![], ..good.clone() }), TuneError::Seeds { .. }));
+    assert!(matches!(refused(Plan { seeds: vec![101, 101], ..good.clone() }), TuneError::Seeds { .. }));
+    let mut test = good.clone();
+    test.exam.set = ProblemSet::Test;
+    assert!(matches!(refused(test), TuneError::Exam(_)));
+    let mut nothing = good.clone();
+    nothing.exam.texts = 0;
+    assert!(matches!(refused(nothing), TuneError::Exam(_)));
+    assert!(matches!(refused(Plan { ability: "cooking".into(), ..good.clone() }), TuneError::Ability { .. }));
+    let mut arithmetic = Plan { ability: "science".into(), ..good.clone() };
+    arithmetic.settings.abilities = Abilities::Arithmetic;
+    assert!(refused(arithmetic).to_string().contains("no `science`"));
+    for limit in [f64::NAN, 0.0, f64::INFINITY] {
+        let objective = Objective { perplexity_limit: limit };
+        assert!(matches!(refused(Plan { objective, ..good.clone() }), TuneError::Limit(_)));
+    }
+    for (axis, values) in [
+        (Axis::K2, Values::range(0.5, 1.5)),
+        (Axis::K2, Values::List(vec![-0.5, 0.5])),
+        (Axis::Beta, Values::range(1.0, 0.0)),
+        (Axis::Beta, Values::range(0.0, f64::NAN)),
+        (Axis::Gamma, Values::List(vec![])),
+        (Axis::Gamma, Values::List(vec![2.0, 1.0])),
+    ] {
+        let space = good.space.clone().with(axis, values);
+        assert!(
+            matches!(refused(Plan { space, ..good.clone() }), TuneError::Values { axis: of, .. } if of == axis)
+        );
+    }
+    let lambda = good.space.clone().with(Axis::Lambda, Values::range(0.0, 1.0));
+    assert!(matches!(refused(Plan { space: lambda, ..good.clone() }), TuneError::NoSuchAxis { .. }));
+    let fixed = Space::of(Method::LTv).with(Axis::Lambda, Values::fixed(0.5));
+    let fixed = Plan { space: fixed, method: Method::LTv, ..good.clone() };
+    assert!(matches!(refused(fixed), TuneError::NothingFree));
+    for search in
+        [Search::Random { trials: 0 }, Search::Model { trials: 1 << 40 }, Search::Grid { per: 1000 }]
+    {
+        assert!(matches!(refused(Plan { search, ..good.clone() }), TuneError::Trials { .. }));
+    }
+    assert!(matches!(refused(Plan { search: Search::Grid { per: 1 }, ..good }), TuneError::SmallGrid { .. }));
+}
+
+#[test]
+fn values_as_people_write_them() {
+    let read = |text: &str| text.parse::<Values>();
+    assert_eq!(read("0.2..2").unwrap(), Values::range(0.2, 2.0));
+    assert_eq!(read("0.6, 0.7").unwrap(), Values::List(vec![0.6, 0.7]));
+    assert_eq!(read("-1").unwrap(), Values::fixed(-1.0));
+    for text in ["", "..", "1..", "a", "1,,2", "inf", "nan..1", "1..b"] {
+        assert!(matches!(read(text), Err(TuneError::NoValues(_))), "{text}");
+    }
+}
+
+#[test]
+fn a_trial_beyond_the_limit_is_chosen_only_where_none_is_within() {
+    let dear = Plan { objective: Objective { perplexity_limit: 0.5 }, ..plan(Search::Random { trials: 12 }) };
+    let tuning = go(&dear, &Formula::new(2), None, 1).unwrap();
+    let lowest = tuning.trials.iter().map(|trial| trial.perplexity_ratio).fold(f64::INFINITY, f64::min);
+    assert_eq!((tuning.within_limit, tuning.best().perplexity_ratio), (false, lowest));
+}
+
+#[test]
+fn an_infinite_perplexity_is_a_number_in_files() {
+    struct Ruin(Vec<Scores>);
+    impl Scorer for Ruin {
+        fn base(&self) -> &[Scores] {
+            &self.0
+        }
+        fn score(&self, choice: &MaecChoice) -> Result<Vec<Scores>, LabError> {
+            let perplexity = if choice.parameters.lambda > 0.5 { f64::INFINITY } else { f64::NAN };
+            Ok(vec![Scores { other_languages: 0.5, perplexity }])
+        }
+    }
+    let base = vec![Scores { other_languages: 0.1, perplexity: 3.0 }];
+    let plan = Plan::new("science", Method::FTv, Search::Grid { per: 4 }, vec![101]);
+    let tuning = go(&plan, &Ruin(base), None, 1).unwrap();
+    assert_eq!(Tuning::read(json(&tuning).as_bytes()).unwrap(), tuning);
+    assert!(!tuning.within_limit);
+}
+
+#[test]
+fn sensitivity_ranks_the_right_parameter_first() {
+    for search in [Search::Grid { per: 3 }, Search::Random { trials: 200 }] {
+        let tuning = go(&plan(search), &Formula::new(2), None, 2).unwrap();
+        let of = |axis| tuning.sensitivity.iter().find(|of| of.axis == axis).unwrap();
+        assert_eq!(tuning.sensitivity[0].axis, Axis::Beta, "{search:?}");
+        assert_eq!(tuning.sensitivity[1].axis, Axis::K2, "{search:?}");
+        assert!(of(Axis::Beta).accuracy.importance.unwrap() > 0.7, "{search:?}");
+        assert!(of(Axis::Mu).accuracy.importance.unwrap() < 0.05, "{search:?}");
+        // Only γ moves perplexity.
+        assert!(of(Axis::Gamma).perplexity.importance.unwrap() > 0.9, "{search:?}");
+        assert!(of(Axis::Beta).perplexity.importance.unwrap() < 0.05, "{search:?}");
+        for of in &tuning.sensitivity {
+            assert_eq!(of.bins.iter().map(|bin| bin.trials).sum::<usize>(), tuning.trials.len());
+            assert!(of.bins.iter().all(|bin| bin.best >= bin.accuracy));
+        }
+    }
+    // By hand, of the grid's means over the others: β at 0, ½, 1 costs 0.045, 0.02 and 0.245.
+    let tuning = go(&plan(Search::Grid { per: 3 }), &Formula::new(2), None, 1).unwrap();
+    let beta = &tuning.sensitivity[0];
+    assert!((beta.accuracy.spread - 0.225).abs() < 1e-12, "{beta:?}");
+}
+
+#[test]
+fn the_outcome_is_read_back_and_others_are_refused() {
+    let tuning = go(&plan(Search::Model { trials: 20 }), &Formula::new(2), None, 2).unwrap();
+    let text = json(&tuning);
+    assert_eq!(Tuning::read(text.as_bytes()).unwrap(), tuning);
+    for bad in [
+        "",
+        "[]",
+        "{}",
+        &text.replace("\"version\":1", "\"version\":9"),
+        &text.replace("\"best\":", "\"worst\":"),
+        &text[..text.len() / 2],
+    ] {
+        assert!(matches!(Tuning::read(bad.as_bytes()), Err(TuneError::NoTuning(_))), "{bad}");
+    }
+    let beyond = text.replace(&format!("\"best\":{}", tuning.best), "\"best\":99");
+    assert!(matches!(Tuning::read(beyond.as_bytes()), Err(TuneError::NoTuning(_))) || text == beyond);
+}
+
+#[test]
+fn the_report_says_what_the_outcome_says() {
+    let tuning = go(&plan(Search::Model { trials: 24 }), &Formula::new(2), None, 2).unwrap();
+    let report = maec_lab::tune::report(&tuning, "maec tune --ability arithmetic");
+    let text = serde_json::to_string(&report).unwrap();
+    assert!(text.contains(&format!("Trial {}:", tuning.best)), "{text}");
+    let rows = |id: &str| {
+        let tables = report.parts.iter().filter_map(|part| match part {
+            maec_lab::report::Part::Table(table) if table.id == id => Some(table),
+            _ => None,
+        });
+        let tables: Vec<_> = tables.collect();
+        let [table] = tables[..] else { panic!("{id}: {} tables", tables.len()) };
+        assert!(table.rows.iter().all(|row| row.cells.len() == table.columns.len()), "{id}");
+        table.rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(rows("best")[0], format!("trial {}", tuning.best));
+    assert_eq!(rows("front"), tuning.pareto.iter().map(|n| format!("trial {n}")).collect::<Vec<_>>());
+    assert_eq!(rows("sensitivity").len(), 5);
+}
+
+fn trials(scores: &[(u8, u8)]) -> Vec<Trial> {
+    let trial = |(number, (accuracy, ratio)): (usize, &(u8, u8))| Trial {
+        number,
+        choice: Space::unnamed(),
+        accuracy: f64::from(*accuracy) / 10.0,
+        perplexity_ratio: f64::from(*ratio) / 10.0,
+        seeds: Vec::new(),
+    };
+    scores.iter().enumerate().map(trial).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_front_is_what_no_trial_beats(scores in prop::collection::vec((0u8..12, 0u8..12), 1..40)) {
+        let trials = trials(&scores);
+        let beats = |a: &Trial, b: &Trial| {
+            let no_worse = a.accuracy >= b.accuracy && a.perplexity_ratio <= b.perplexity_ratio;
+            no_worse && (a.accuracy > b.accuracy || a.perplexity_ratio < b.perplexity_ratio)
+        };
+        let unbeaten = trials.iter().filter(|b| !trials.iter().any(|a| beats(a, b)));
+        let expected: BTreeSet<usize> = unbeaten.map(|trial| trial.number).collect();
+        let front = pareto_front(&trials);
+        prop_assert_eq!(front.iter().copied().collect::<BTreeSet<_>>(), expected);
+        let sorted = front.is_sorted_by(|a, b| trials[*a].perplexity_ratio <= trials[*b].perplexity_ratio);
+        prop_assert!(sorted);
+    }
+
+    #[test]
+    fn the_best_is_the_most_accurate_within_the_limit(
+        scores in prop::collection::vec((0u8..12, 0u8..20), 1..40), limit in 1u8..20,
+    ) {
+        let trials = trials(&scores);
+        let objective = Objective { perplexity_limit: f64::from(limit) / 10.0 };
+        let best = objective.ranked(&trials)[0];
+        let allowed = trials.iter().filter(|trial| objective.allows(trial));
+        match allowed.map(|trial| trial.accuracy).max_by(f64::total_cmp) {
+            Some(accuracy) => prop_assert!(objective.allows(best) && best.accuracy == accuracy),
+            None => prop_assert!(trials.iter().all(|trial| trial.perplexity_ratio >= best.perplexity_ratio)),
+        }
+    }
+}
