@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::{number, percent};
 
 pub use draw::{Draw, MOST_CANDIDATES, choices};
-pub use plot::{front_table, scatter, senses, senses_table};
+pub use plot::{front_table, scatter, senses, senses_key, senses_table};
 pub use read::{MOST_BYTES, ReadError, read};
 pub use score::{best, pareto_front, scores};
 pub use sensitivity::{Sensitivity, sensitivity};

@@ -115,11 +115,28 @@ pub fn front_table(tuning: &Tuning) -> Vec<Vec<String>> {
     std::iter::once(head).chain(places.into_iter().map(|place| row(&trials[place]))).collect()
 }
 
+/// The accuracies of all small plots.
+fn common(tuning: &Tuning) -> scale::Axis {
+    let bins = tuning.sensitivity.iter().flat_map(|one| &one.bins);
+    scale::Axis::around(bins.flat_map(|bin| [bin.accuracy, bin.best]))
+}
+
+/// How to read the small plots.
+pub fn senses_key(tuning: &Tuning) -> String {
+    let ticks = common(tuning).ticks;
+    let end = |tick: Option<&f64>| percent(tick.copied().unwrap_or_default(), 1);
+    format!(
+        "Mean accuracy of the trials with a value (dot) and the best of them (stroke), whatever the other numbers are. The \
+         lower line is {}, the upper {}.",
+        end(ticks.first()),
+        end(ticks.last())
+    )
+}
+
 /// A small plot for every hyper-parameter that was searched, all with one scale of accuracies: a dot for the mean of the
 /// trials with a value, a stroke for the best of them.
 pub fn senses(tuning: &Tuning) -> String {
-    let bins = || tuning.sensitivity.iter().flat_map(|one| &one.bins);
-    let up = scale::Axis::around(bins().flat_map(|bin| [bin.accuracy, bin.best]));
+    let up = common(tuning);
     tuning.sensitivity.iter().map(|one| sense(one, &up)).collect()
 }
 
@@ -140,7 +157,14 @@ fn sense(one: &Sensitivity, up: &scale::Axis) -> String {
         );
         curve += &format!("{x:.2},{:.2} ", y(bin.accuracy));
     }
-    let said = |importance: Option<f64>| importance.map_or("–".into(), |share| percent(share, 0));
+    let explains = match (one.accuracy.importance, one.perplexity.importance) {
+        (Some(of), Some(and)) => {
+            format!("Explains {} of accuracy, {} of perplexity", percent(of, 0), percent(and, 0))
+        }
+        (Some(of), None) => format!("Explains {} of accuracy", percent(of, 0)),
+        (None, Some(of)) => format!("Explains {} of perplexity", percent(of, 0)),
+        (None, None) => "What it explains takes more trials to say".into(),
+    };
     let spoken = format!(
         "Mean accuracy {} at {} {}, {} at {}",
         percent(first.accuracy, 1),
@@ -154,13 +178,11 @@ fn sense(one: &Sensitivity, up: &scale::Axis) -> String {
          <div class=sense role=img aria-label=\"{spoken}\">\
          <svg viewBox=\"0 0 100 100\" preserveAspectRatio=none aria-hidden=true><polyline class=front points=\"{curve}\"/></svg>{dots}</div>\
          <p class=sense-ends><span>{}</span><span>{}</span></p>\
-         <p class=note>Explains {} of accuracy, {} of perplexity</p></figure>",
+         <p class=note>{explains}</p></figure>",
         axis.symbol(),
         axis.words(),
         axis.shown(first.low),
         axis.shown(last.high),
-        said(one.accuracy.importance),
-        said(one.perplexity.importance),
     )
 }
 
@@ -236,5 +258,6 @@ mod tests {
         let bins: usize = tuning.sensitivity.iter().map(|one| one.bins.len()).sum();
         assert_eq!(senses_table(&tuning).len(), bins + 1);
         assert_eq!(senses(&tuning).matches("<figure").count(), tuning.sensitivity.len());
+        assert!(senses_key(&tuning).contains("The lower line is "), "{}", senses_key(&tuning));
     }
 }

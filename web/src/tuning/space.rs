@@ -49,13 +49,13 @@ impl Axis {
     /// What it does.
     pub fn words(self) -> &'static str {
         [
-            "ability",
-            "reference language, taken out",
-            "strength of the ability",
-            "languages, where selected",
-            "languages, all alike",
-            "tensors selected",
-            "strength of all",
+            "Ability",
+            "Reference language, taken out",
+            "Strength of the ability",
+            "Languages, where selected",
+            "Languages, all alike",
+            "Tensors selected",
+            "Strength of all",
         ][self as usize]
     }
 

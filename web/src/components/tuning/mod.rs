@@ -56,10 +56,10 @@ pub fn Tuning() -> impl IntoView {
                 <p class="headline" role="status" id="tuning-headline">
                     {text(move || tune.shown.with(|shown| shown.as_ref().map(|tuning| headline(tuning))).unwrap_or_default())}
                 </p>
-                {plot::plot(studio)}
                 {when(move || tune.is_own.get() && !is_running(), move || view! {
                     <button type="button" class="secondary" id="tuning-save" on:click=move |_| studio.save_tuning()>"Save as JSON"</button>
                 }.into_any())}
+                {plot::plot(studio)}
             }.into_any())}
         </section>
     }

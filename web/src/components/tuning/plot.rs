@@ -11,7 +11,7 @@ use crate::components::live::{live, text, when};
 use crate::html;
 use crate::order::order;
 use crate::studio::Studio;
-use crate::tuning::{Method, Trial, Tuning, front_table, scatter, senses, senses_table};
+use crate::tuning::{Method, Trial, Tuning, front_table, scatter, senses, senses_key, senses_table};
 
 /// The plots, their tables and the choice.
 pub fn plot(studio: Studio) -> AnyView {
@@ -63,7 +63,7 @@ pub fn plot(studio: Studio) -> AnyView {
             <div class="tuning-rest">
                 {live(move || looked_at.get().map(|(trial, method)| look(studio, &trial, method)))}
                 <h3>"What matters"</h3>
-                <p class="note">"Mean accuracy of the trials with a value (dot), and the best of them (stroke), whatever the others are."</p>
+                <p class="note">{of(senses_key)}</p>
                 <div class="senses" id="tuning-senses" inner_html=of(senses)></div>
                 {twin(studio, "tuning-senses-table", "What matters as a table", senses_table)}
             </div>
