@@ -88,7 +88,7 @@ fn a_file_that_is_no_search_is_refused_in_a_sentence() -> Result<()> {
     in_studio_with(&[], "tuning_refused", WebGpu::Off, async |session| {
         let page = Page::open(session, "?engine=cpu", LONG).await?;
         for (file, said) in [(&other, "no outcome of a search"), (&long, "more than 4.2")] {
-            choose(&page, "#tuning-file", &[file.clone()]).await?;
+            choose(&page, "#tuning-file", std::slice::from_ref(file)).await?;
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             page.wait_for("#tuning-note:not(:empty)", LONG).await?;
             let note = "return document.querySelector('#tuning-note').textContent";

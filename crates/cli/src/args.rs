@@ -9,8 +9,8 @@ use maec_model::DeviceKind;
 use maec_train::{Schedule, TrainConfig};
 
 use crate::commands::{
-    adapters, bench, corpus, delta, eval, explain_dialect, forward, generate, inspect, merge, methods,
-    neurons, pack, plan, reproduce, train, tune, verify, world,
+    adapters, bench, corpus, delta, eval, explain_dialect, extract, forward, generate, inspect, merge,
+    methods, neurons, pack, plan, reproduce, train, tune, verify, world,
 };
 use crate::input::CorpusArg;
 use crate::quickstart;
@@ -41,6 +41,8 @@ pub enum Command {
     Neurons(neurons::Args),
     /// Extract what training changed as a sparse delta.
     Delta(delta::Args),
+    /// Train what an ability's merge needs, once: key neurons, deltas, R(A) and R(Li).
+    Extract(extract::Args),
     /// Search α, β, γ, η, μ, k₂ or λ on validation problems, without training.
     Tune(tune::Args),
     /// Merge models by a recipe (Eq. 2–5, or the task vector), or as a mergekit file says.
@@ -80,6 +82,7 @@ impl Command {
             Self::Train(args) => train::run(&args),
             Self::Neurons(args) => neurons::run(&args),
             Self::Delta(args) => delta::run(&args),
+            Self::Extract(args) => extract::run(&args),
             Self::Tune(args) => tune::run(&args),
             Self::Merge(args) => merge::run(&args),
             Self::Plan(args) => plan::run(&args),

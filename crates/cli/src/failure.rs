@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Error;
+use maec_lab::{ExperimentError, LabError};
 use maec_merge::MergeError;
 use maec_model::DeviceError;
 use maec_recipe::RecipeError;
@@ -130,6 +131,8 @@ fn is_usage(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<Usage>()
         || cause.is::<Problems>()
         || cause.is::<RecipeError>()
+        || cause.is::<ExperimentError>()
+        || matches!(cause.downcast_ref::<LabError>(), Some(LabError::Settings(_) | LabError::Experiment(_)))
         || cause.is::<WorldError>()
         || cause.is::<DeviceError>()
         || cause.downcast_ref::<MergeError>().is_some_and(of_merge)

@@ -4,6 +4,7 @@
 //! usage (arguments, recipe), 130 when interrupted, else 1 for a failure.
 
 mod args;
+mod cache;
 mod commands;
 mod evaluation;
 mod failure;

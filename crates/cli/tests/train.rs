@@ -161,7 +161,9 @@ fn metrics_and_report_of_a_killed_run_know_every_step_once() {
     let bytes = |out: &str| fs::read(folder.join(out).join("adapter_model.safetensors")).unwrap();
     assert!(bytes("whole") == bytes("cut"), "a resumed adapter is the same");
     let html = fs::read_to_string(folder.join("cut.html")).unwrap();
-    assert!(html.contains("120 of 120") && html.contains("Evaluation") && html.matches("<details>").count() == 5);
+    assert!(
+        html.contains("120 of 120") && html.contains("Evaluation") && html.matches("<details>").count() == 5
+    );
     assert!(!folder.join("cut.run").exists());
 }
 

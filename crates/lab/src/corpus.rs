@@ -22,6 +22,13 @@ pub enum Corpus {
         /// The language's code.
         language: String,
     },
+    /// A prepared corpus by its content.
+    Prepared {
+        /// What people call it; no part of a key.
+        name: String,
+        /// What tells its tokens from any other's.
+        identity: String,
+    },
 }
 
 impl Corpus {
@@ -42,6 +49,7 @@ impl fmt::Display for Corpus {
             Self::Base => f.write_str("base mix"),
             Self::General { language } => write!(f, "{language}"),
             Self::Ability { ability, language } => write!(f, "{ability} in {language}"),
+            Self::Prepared { name, .. } => f.write_str(name),
         }
     }
 }

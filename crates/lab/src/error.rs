@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use maec_train::TrainError;
 use thiserror::Error;
 
+use crate::experiment::ExperimentError;
+
 /// A failure of an experiment.
 #[derive(Debug, Error)]
 pub enum LabError {
@@ -21,7 +23,7 @@ pub enum LabError {
         name: String,
         /// Why.
         #[source]
-        source: TrainError,
+        source: Box<TrainError>,
     },
     /// The watcher broke off.
     #[error("interrupted while {doing}; what was finished is kept")]
@@ -61,7 +63,17 @@ pub enum LabError {
         /// What is wrong.
         problem: String,
     },
+    /// An experiment's file that can't be followed.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
     /// A corpus that can't be read.
     #[error(transparent)]
     Corpus(#[from] maec_corpus::Error),
+}
+
+impl LabError {
+    /// A failure of the training of what is called `name`.
+    pub(crate) fn training(name: &str, source: TrainError) -> Self {
+        Self::Training { name: name.to_owned(), source: Box::new(source) }
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use maec_checkpoint::{Dtype, Weights};
-use maec_model::ModelConfig;
+use maec_model::{ModelConfig, Storage};
 use maec_train::{Sequences, TrainConfig};
 
 use crate::corpus::Share;
@@ -46,6 +46,27 @@ pub trait Ground {
     /// What outcomes are stored in.
     fn dtype(&self) -> Dtype {
         Dtype::BF16
+    }
+
+    /// How weights are held while they are trained.
+    fn storage(&self) -> Storage {
+        Storage::default()
+    }
+
+    /// Predicted tokens of a sequence of a mixture, for plans: here the mean of the first few.
+    ///
+    /// # Errors
+    /// As [`sequences`](Self::sequences).
+    fn tokens_per_sequence(&self, corpora: &[Share]) -> Result<f64, LabError> {
+        const LOOKED_AT: u32 = 64;
+        let mut sequences = self.sequences(corpora)?;
+        let mut tokens = 0;
+        for _ in 0..LOOKED_AT {
+            let sequence = sequences.next_sequence();
+            let failed = |source| LabError::training("the mixture", source);
+            tokens += sequence.map_err(failed)?.len().saturating_sub(1);
+        }
+        Ok(tokens as f64 / f64::from(LOOKED_AT))
     }
 
     /// Steps between the checkpoints of an unfinished run in the store; 0 is never.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use maec_checkpoint::{Dtype, MemoryWeights, Weights, sha256_hex};
+use maec_checkpoint::{Dtype, MemoryWeights, Weights};
 use maec_model::Decoder;
 use maec_train::{KeyNeurons, Random, Snapshot, TrainConfig, TrainError, Trainer, importance};
 
@@ -12,7 +12,7 @@ use crate::error::LabError;
 use crate::exact::GradientSums;
 use crate::ground::{Base, Ground};
 use crate::run::{Form, Ranking, Run, Start, Trains};
-use crate::store::{Provenance, Store, hash_of, start_of};
+use crate::store::{Provenance, Store, hash_of, neurons_hash, start_of};
 use crate::watch::{News, Watch};
 
 /// Standard deviation of fresh weights.
@@ -49,6 +49,16 @@ struct Took {
     config: TrainConfig,
 }
 
+/// What a training is for.
+enum For<'a> {
+    /// Its outcome, in the ground's dtype.
+    Weights,
+    /// What it changed, in f32.
+    Changes,
+    /// The sums of its gradients.
+    Gradients(&'a mut GradientSums),
+}
+
 impl Lab<'_> {
     /// Θo.
     ///
@@ -76,8 +86,7 @@ impl Lab<'_> {
             return Ok(Trained { weights, provenance });
         }
         let neurons = self.neurons_of(&run.trains)?;
-        let (weights, took) =
-            self.go(&key, run, start.as_ref(), neurons, self.ground.dtype(), &mut |trainer| trainer.step())?;
+        let (weights, took) = self.go(&key, run, start.as_ref(), neurons, For::Weights)?;
         let hash = hash_of(&weights)?;
         let made = serde_json::to_value(run).expect("a description serialises");
         let provenance = self.provenance(key, &run.name, made, hash, took);
@@ -105,11 +114,11 @@ impl Lab<'_> {
         };
         let base = self.base()?;
         let mut sums = GradientSums::default();
-        let (after, took) =
-            self.go(&key, &run, Some(&base), None, Dtype::F32, &mut |trainer| match ranking.form {
-                Form::Change => trainer.step(),
-                Form::Gradient => trainer.step_seeing(&mut |gradients| sums.add(gradients)),
-            })?;
+        let purpose = match ranking.form {
+            Form::Change => For::Changes,
+            Form::Gradient => For::Gradients(&mut sums),
+        };
+        let (after, took) = self.go(&key, &run, Some(&base), None, purpose)?;
         let scores = match ranking.form {
             Form::Gradient => sums.finish(),
             Form::Change => {
@@ -157,19 +166,23 @@ impl Lab<'_> {
         run: &Run,
         start: Option<&Arc<dyn Weights>>,
         neurons: Option<KeyNeurons>,
-        dtype: Dtype,
-        step: &mut dyn FnMut(&mut Trainer) -> Result<maec_train::StepReport, TrainError>,
+        mut purpose: For<'_>,
     ) -> Result<(MemoryWeights, Took), LabError> {
         let config = self.ground.config(run.steps, run.rate, start.is_none());
         // The sums of exact gradients are in no checkpoint.
         let every = self.ground.checkpoint_every();
-        let checkpoint = self.store.checkpoint(key).filter(|_| every > 0 && dtype != Dtype::F32);
+        let checkpoint =
+            self.store.checkpoint(key).filter(|_| every > 0 && !matches!(purpose, For::Gradients(_)));
         let mut trainer = self.trainer(run, start, neurons, config.clone(), checkpoint.as_deref())?;
         let begun = Instant::now();
         let before = trainer.tokens();
         let mut losses = Vec::new();
         while !trainer.finished() {
-            let report = step(&mut trainer).map_err(failed(&run.name))?;
+            let report = match &mut purpose {
+                For::Gradients(sums) => trainer.step_seeing(&mut |gradients| sums.add(gradients)),
+                For::Weights | For::Changes => trainer.step(),
+            };
+            let report = report.map_err(failed(&run.name))?;
             losses.push(report.loss);
             let going_on = self.watch.step(News {
                 name: &run.name,
@@ -181,16 +194,18 @@ impl Lab<'_> {
             if let Some(path) = &checkpoint
                 && (report.step.is_multiple_of(every) || going_on.is_break())
             {
+                self.store.make_folder()?;
                 trainer.snapshot().and_then(|snapshot| snapshot.save(path)).map_err(failed(&run.name))?;
             }
             if going_on.is_break() {
                 return Err(LabError::Interrupted { doing: format!("training {}", run.name) });
             }
         }
+        let dtype = match purpose {
+            For::Weights => self.ground.dtype(),
+            For::Changes | For::Gradients(_) => Dtype::F32,
+        };
         let weights = trainer.weights(&run.name, dtype).map_err(failed(&run.name))?;
-        if let Some(path) = checkpoint.filter(|path| path.exists()) {
-            std::fs::remove_file(&path).map_err(|e| maec_checkpoint::Error::write(&path, e))?;
-        }
         let seconds = begun.elapsed().as_secs_f64();
         let start = start.map(|start| start_of(start.as_ref())).transpose()?;
         let took =
@@ -214,7 +229,7 @@ impl Lab<'_> {
             return Trainer::resume(snapshot, shape, config, sequences, &device).map_err(failed(&run.name));
         }
         let model = match start {
-            Some(weights) => Decoder::load(shape, weights.as_ref(), &device)?,
+            Some(weights) => Decoder::load_as(shape, weights.as_ref(), &device, self.ground.storage())?,
             None => {
                 let mut random = Random::new(config.seed, WEIGHTS);
                 Decoder::init(shape, &device, SPREAD, &mut || random.normal())
@@ -252,15 +267,7 @@ impl Lab<'_> {
 }
 
 fn failed(name: &str) -> impl Fn(TrainError) -> LabError + '_ {
-    move |source| LabError::Training { name: name.to_owned(), source }
-}
-
-fn neurons_hash(neurons: &KeyNeurons) -> String {
-    let mut text = String::new();
-    for (name, positions) in neurons.iter() {
-        text += &format!("{name} {positions:?}\n");
-    }
-    sha256_hex(text.as_bytes())
+    move |source| LabError::training(name, source)
 }
 
 /// `count` different parameters of a model, each as likely as any other.

@@ -6,9 +6,14 @@ mod corpus;
 mod error;
 mod exact;
 mod exam;
+mod experiment;
+mod extract;
+mod extraction;
+mod files;
 mod ground;
 mod lab;
 mod merging;
+mod plan;
 pub mod report;
 pub mod reproduce;
 mod run;
@@ -16,17 +21,27 @@ mod settings;
 mod store;
 pub mod tune;
 mod watch;
+mod windows;
 mod world;
 
 pub use catalog::{Catalog, Way};
 pub use corpus::{Corpus, Share};
 pub use error::LabError;
 pub use exam::{Exam, ProblemSet, Scores};
+pub use experiment::{
+    AbilityCorpora, AbilityCorpus, Experiment, ExperimentError, Lora, NeuronRuns, Scalars, TargetLanguage,
+    Training,
+};
+pub use extract::{BaseModel, Counts, Extracted, Found, Overlap, Shifted, is_extraction, kind};
+pub use extraction::{Extraction, Target};
+pub use files::{Backbone, FilesGround};
 pub use ground::{Base, Ground};
 pub use lab::{Lab, Trained};
 pub use merging::{MaecChoice, Merged, Parts, merge};
+pub use plan::{Plan, PlannedRun, Wanted};
 pub use run::{Form, Ranking, Run, Start, Trains};
 pub use settings::LabSettings;
-pub use store::{Provenance, Store};
+pub use store::{Kept, Provenance, Store};
 pub use watch::{News, Silent, Watch};
+pub use windows::Windows;
 pub use world::{REFERENCE, TARGETS, WorldGround};

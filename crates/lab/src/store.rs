@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use maec_checkpoint::{
     AtomicFolder, ByteSink, DeltaPositions, FileSource, MemoryWeights, SparseDelta, Weights, fingerprint,
-    model_hash, open_weights, read_file, write_delta, write_safetensors,
+    model_hash, open_weights, read_file, sha256_hex, write_delta, write_safetensors,
 };
 use maec_train::{KeyNeurons, StateMemory};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -46,12 +46,42 @@ pub struct Provenance {
     pub losses: Vec<f32>,
 }
 
+impl Provenance {
+    /// What a file of it says of itself.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
+        let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        BTreeMap::from([
+            text("maec", &self.maec),
+            text("artefact", &self.key),
+            text("name", &self.name),
+            text("made", &self.made.to_string()),
+        ])
+    }
+}
+
+/// What a store has of an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// All of it.
+    Finished,
+    /// A checkpoint of an unfinished training.
+    Begun,
+    /// Nothing.
+    Nothing,
+}
+
+/// A model with its provenance.
+type KeptWeights = (Arc<dyn Weights>, Arc<Provenance>);
+/// Key neurons with theirs.
+type KeptNeurons = (Arc<KeyNeurons>, Arc<Provenance>);
+
 /// A folder of outcomes, or memory alone.
 #[derive(Default)]
 pub struct Store {
     folder: Option<PathBuf>,
-    kept: Mutex<BTreeMap<String, (Arc<dyn Weights>, Arc<Provenance>)>>,
-    neurons: Mutex<BTreeMap<String, (Arc<KeyNeurons>, Arc<Provenance>)>>,
+    kept: Mutex<BTreeMap<String, KeptWeights>>,
+    neurons: Mutex<BTreeMap<String, KeptNeurons>>,
 }
 
 impl Store {
@@ -70,9 +100,39 @@ impl Store {
         Some(self.folder.as_ref()?.join(&key[..16.min(key.len())]))
     }
 
+    /// Makes the folder where there is one to make.
+    pub(crate) fn make_folder(&self) -> Result<(), LabError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        Ok(std::fs::create_dir_all(folder).map_err(|e| maec_checkpoint::Error::write(folder, e))?)
+    }
+
     /// Where an unfinished run keeps its checkpoint.
     pub(crate) fn checkpoint(&self, key: &str) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.join(format!("{}.checkpoint.safetensors", &key[..16.min(key.len())])))
+    }
+
+    /// What there is under a key, without a look inside.
+    pub fn kept(&self, key: &str) -> Kept {
+        let in_memory = self.kept.lock().expect("no thread panicked here").contains_key(key)
+            || self.neurons.lock().expect("no thread panicked here").contains_key(key);
+        let is_file = |path: Option<PathBuf>| path.is_some_and(|path| path.exists());
+        if in_memory || is_file(self.path(key).map(|path| path.join(DESCRIPTION))) {
+            Kept::Finished
+        } else if is_file(self.checkpoint(key)) {
+            Kept::Begun
+        } else {
+            Kept::Nothing
+        }
+    }
+
+    /// Removes the checkpoint of a run whose outcome is there.
+    fn forget_checkpoint(&self, key: &str) -> Result<(), LabError> {
+        match self.checkpoint(key).filter(|path| path.exists()) {
+            Some(path) => {
+                Ok(std::fs::remove_file(&path).map_err(|e| maec_checkpoint::Error::write(&path, e))?)
+            }
+            None => Ok(()),
+        }
     }
 
     /// What is kept of a model under a key; `base` is what deltas were taken from.
@@ -80,19 +140,29 @@ impl Store {
         &self,
         key: &str,
         base: Option<&Arc<dyn Weights>>,
-    ) -> Result<Option<(Arc<dyn Weights>, Arc<Provenance>)>, LabError> {
+    ) -> Result<Option<KeptWeights>, LabError> {
         if let Some(found) = self.kept.lock().expect("no thread panicked here").get(key) {
             return Ok(Some(found.clone()));
         }
         let Some(path) = self.path(key) else { return Ok(None) };
         let Some(provenance) = described(&path, key)? else { return Ok(None) };
-        let weights: Arc<dyn Weights> = match base {
-            Some(base) if path.join(DELTA).exists() => {
-                let delta = SparseDelta::open(Arc::new(FileSource::open(&path.join(DELTA))?))?;
-                Arc::new(delta.apply(base.clone())?)
-            }
-            _ => open_weights(&path.join(WEIGHTS))?,
+        let base = base.filter(|_| path.join(DELTA).exists());
+        let file = path.join(if base.is_some() { DELTA } else { WEIGHTS });
+        let damaged = |problem: String| LabError::Damaged { path: file.clone(), problem };
+        let read = || -> Result<(Arc<dyn Weights>, String), maec_checkpoint::Error> {
+            let weights: Arc<dyn Weights> = match base {
+                Some(base) => {
+                    Arc::new(SparseDelta::open(Arc::new(FileSource::open(&file)?))?.apply(base.clone())?)
+                }
+                None => open_weights(&file)?,
+            };
+            let hash = model_hash(weights.as_ref())?;
+            Ok((weights, hash))
         };
+        let (weights, hash) = read().map_err(|error| damaged(error.to_string()))?;
+        if hash != provenance.hash {
+            return Err(damaged("its values are not those that were trained".into()));
+        }
         let found = (weights, Arc::new(provenance));
         self.kept.lock().expect("no thread panicked here").insert(key.to_owned(), found.clone());
         Ok(Some(found))
@@ -104,10 +174,10 @@ impl Store {
         weights: MemoryWeights,
         base: Option<&Arc<dyn Weights>>,
         provenance: Provenance,
-    ) -> Result<(Arc<dyn Weights>, Arc<Provenance>), LabError> {
+    ) -> Result<KeptWeights, LabError> {
         if let Some(path) = self.path(&provenance.key) {
             let folder = begin(&path)?;
-            let metadata = metadata(&provenance);
+            let metadata = provenance.metadata();
             match base {
                 Some(base) => {
                     let mut sink = folder.sink(DELTA)?;
@@ -130,15 +200,16 @@ impl Store {
                 }
             }
             finish(folder, &provenance)?;
+            self.forget_checkpoint(&provenance.key)?;
         }
         let key = provenance.key.clone();
-        let kept: (Arc<dyn Weights>, Arc<Provenance>) = (Arc::new(weights), Arc::new(provenance));
+        let kept: KeptWeights = (Arc::new(weights), Arc::new(provenance));
         self.kept.lock().expect("no thread panicked here").insert(key, kept.clone());
         Ok(kept)
     }
 
     /// The key neurons kept under a key.
-    pub(crate) fn neurons(&self, key: &str) -> Result<Option<(Arc<KeyNeurons>, Arc<Provenance>)>, LabError> {
+    pub(crate) fn neurons(&self, key: &str) -> Result<Option<KeptNeurons>, LabError> {
         if let Some(found) = self.neurons.lock().expect("no thread panicked here").get(key) {
             return Ok(Some(found.clone()));
         }
@@ -147,6 +218,10 @@ impl Store {
         let file = path.join(NEURONS);
         let (neurons, _) = KeyNeurons::load(&file)
             .map_err(|error| LabError::Damaged { path: file.clone(), problem: error.to_string() })?;
+        if neurons_hash(&neurons) != provenance.hash {
+            let problem = "its key neurons are not those that were found".into();
+            return Err(LabError::Damaged { path: file, problem });
+        }
         let found = (Arc::new(neurons), Arc::new(provenance));
         self.neurons.lock().expect("no thread panicked here").insert(key.to_owned(), found.clone());
         Ok(Some(found))
@@ -157,14 +232,15 @@ impl Store {
         &self,
         neurons: KeyNeurons,
         provenance: Provenance,
-    ) -> Result<(Arc<KeyNeurons>, Arc<Provenance>), LabError> {
+    ) -> Result<KeptNeurons, LabError> {
         if let Some(path) = self.path(&provenance.key) {
             let folder = begin(&path)?;
             let mut sink = folder.sink(NEURONS)?;
-            let training = |source| LabError::Training { name: provenance.name.clone(), source };
-            neurons.write(&mut sink, &metadata(&provenance)).map_err(training)?;
+            let training = |source| LabError::training(&provenance.name, source);
+            neurons.write(&mut sink, &provenance.metadata()).map_err(training)?;
             Box::new(sink).finish()?;
             finish(folder, &provenance)?;
+            self.forget_checkpoint(&provenance.key)?;
         }
         let key = provenance.key.clone();
         let kept = (Arc::new(neurons), Arc::new(provenance));
@@ -202,6 +278,15 @@ pub(crate) fn hash_of(weights: &dyn Weights) -> Result<String, LabError> {
     Ok(model_hash(weights)?)
 }
 
+/// What a mask's provenance calls it. Tensors without a key neuron do not count: no file has them.
+pub(crate) fn neurons_hash(neurons: &KeyNeurons) -> String {
+    let mut text = String::new();
+    for (name, positions) in neurons.iter().filter(|(_, positions)| !positions.is_empty()) {
+        text += &format!("{name} {positions:?}\n");
+    }
+    sha256_hex(text.as_bytes())
+}
+
 /// What a model's provenance calls the model that it began with.
 pub(crate) fn start_of(weights: &dyn Weights) -> Result<String, LabError> {
     Ok(fingerprint(weights)?)
@@ -218,16 +303,6 @@ fn finish(folder: AtomicFolder, provenance: &Provenance) -> Result<(), LabError>
     let description = serde_json::to_vec_pretty(provenance).expect("provenance serialises");
     folder.write(DESCRIPTION, &description)?;
     Ok(folder.finish()?)
-}
-
-fn metadata(provenance: &Provenance) -> BTreeMap<String, String> {
-    let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    BTreeMap::from([
-        text("maec", &provenance.maec),
-        text("artefact", &provenance.key),
-        text("name", &provenance.name),
-        text("made", &provenance.made.to_string()),
-    ])
 }
 
 /// The description in a folder, if it is that of the whole key.

@@ -22,7 +22,8 @@ impl Sequences for Windows {
 
     fn seek(&mut self, position: &serde_json::Value) -> Result<(), TrainError> {
         let position = Position::deserialize(position).map_err(|error| error.to_string());
-        let sought = position.and_then(|position| self.0.restore(position).map_err(|error| error.to_string()));
+        let sought =
+            position.and_then(|position| self.0.restore(position).map_err(|error| error.to_string()));
         sought.map_err(|problem| TrainError::Mismatch { tensor: "data".into(), problem })
     }
 }

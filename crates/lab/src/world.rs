@@ -1,5 +1,7 @@
 //! The workshop world as the ground of an experiment.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Device;
 use maec_checkpoint::Weights;
 use maec_eval::{Problem, Question};
@@ -83,6 +85,16 @@ impl WorldGround {
         }
     }
 
+    /// The base's text files, by name.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let text = |name: &str, text: String| (name.to_owned(), text);
+        BTreeMap::from([
+            text("config.json", self.model.to_json("bfloat16")),
+            text("tokenizer.json", self.world.tokenizer_json()),
+            text("tokenizer_config.json", self.world.tokenizer_config_json()),
+        ])
+    }
+
     /// Loads weights as a model.
     ///
     /// # Errors
@@ -133,6 +145,7 @@ impl WorldGround {
                 }
                 _ => return Err(missing()),
             },
+            Corpus::Prepared { .. } => return Err(missing()),
         })
     }
 
@@ -176,7 +189,7 @@ impl Ground for WorldGround {
         }
         let positions = self.model.max_position_embeddings;
         let mixture = Mixture::new(sources, self.seed, self.model.vocab_size, positions)
-            .map_err(|source| LabError::Training { name: "the mixture".into(), source })?;
+            .map_err(|source| LabError::training("the mixture", source))?;
         Ok(Box::new(mixture))
     }
 

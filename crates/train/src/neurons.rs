@@ -58,8 +58,7 @@ impl KeyNeurons {
         for (_, tensor, index) in ranked {
             positions.get_mut(names[tensor as usize]).expect("every name was inserted").push(index);
         }
-        positions.values_mut().for_each(|list| list.sort_unstable());
-        Ok(Self { positions })
+        Ok(Self::from_positions(positions))
     }
 
     /// From lists of flat indices, in any order.
@@ -69,6 +68,8 @@ impl KeyNeurons {
             list.sort_unstable();
             list.dedup();
         }
+        // Equal sets are equal, whatever tensors they have nothing of.
+        positions.retain(|_, list| !list.is_empty());
         Self { positions }
     }
 

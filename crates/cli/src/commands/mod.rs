@@ -6,6 +6,7 @@ pub mod corpus;
 pub mod delta;
 pub mod eval;
 pub mod explain_dialect;
+pub mod extract;
 pub mod forward;
 pub mod generate;
 pub mod inspect;

@@ -8,8 +8,10 @@ use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use maec_lab::report::Report;
 use maec_lab::reproduce::{Results, Tuned, measure, report, total_steps};
+use maec_lab::tune::Tuning;
 use maec_lab::{Exam, Lab, LabSettings, News, ProblemSet, Store, Watch, WorldGround};
 
+use super::extract;
 use crate::failure::usage;
 use crate::{interrupt, output, pack, progress};
 
@@ -19,6 +21,15 @@ use crate::{interrupt, output, pack, progress};
     after_help = "Example:\n  maec reproduce --seeds 1,2,3 --out paper\n  maec reproduce --quick --out check"
 )]
 pub struct Args {
+    /// An experiment on real models and texts (docs/extract.md): with --plan, what it would train.
+    #[arg(value_name = "EXPERIMENT", requires = "plan", conflicts_with_all = ["quick", "settings", "tuned", "out"])]
+    experiment: Option<PathBuf>,
+    /// Say what an experiment would train, and everything in its way, from headers and manifests alone.
+    #[arg(long, requires = "experiment")]
+    plan: bool,
+    /// Tokens a second that the plan's times are for.
+    #[arg(long, value_name = "N", requires = "plan")]
+    tokens_per_second: Option<f64>,
     /// Seeds, one experiment each. Test seeds are 1–99.
     #[arg(long, value_delimiter = ',', default_value = "1,2,3")]
     seeds: Vec<u64>,
@@ -31,15 +42,15 @@ pub struct Args {
     /// Sizes, steps and rates as JSON, where they differ from the published ones.
     #[arg(long, value_name = "FILE", conflicts_with = "quick")]
     settings: Option<PathBuf>,
-    /// Choices made by `maec tune`, in place of the published ones.
-    #[arg(long, value_name = "FILE")]
-    tuned: Option<PathBuf>,
-    /// Folder that keeps what was trained and examined, by content; what is there is not done again.
-    #[arg(long, value_name = "DIR", default_value = "maec-cache")]
-    cache: PathBuf,
-    /// Folder for report.html, report.json and the tables as CSV.
+    /// What `maec tune` found, in place of the published choices: one file for each ability and method that is to differ.
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    tuned: Vec<PathBuf>,
+    /// Folder that keeps what was trained and examined, by content [default: maec-studio/lab in the user's cache].
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    cache: Option<PathBuf>,
+    /// Folder for report.html, report.json, results.json and the tables as CSV.
+    #[arg(long, value_name = "DIR", required_unless_present = "plan")]
+    out: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -47,20 +58,30 @@ pub struct Args {
 /// # Errors
 /// When a training diverges or is interrupted, or a file can't be read or written.
 pub fn run(args: &Args) -> Result<()> {
-    let settings = settings(args)?;
-    let tuned = match &args.tuned {
-        Some(path) => read_json(path)?,
-        None => Tuned::published().context("the published choices")?,
+    let cache = match &args.cache {
+        Some(folder) => folder.clone(),
+        None => crate::cache::folder("lab")?,
     };
+    if let Some(path) = &args.experiment {
+        return extract::print_plan(path, &cache, args.tokens_per_second);
+    }
+    let out = args.out.as_deref().ok_or_else(|| usage("give --out"))?;
+    let settings = settings(args)?;
+    let mut tuned = Tuned::published().context("the published choices")?;
+    for path in &args.tuned {
+        let tuning =
+            Tuning::read(&std::fs::read(path).with_context(|| format!("reading {}", path.display()))?);
+        tuned.take(&tuning.map_err(|error| usage(format!("{}: {error}", path.display())))?);
+    }
     if let Some(seed) = args.seeds.iter().find(|seed| !(1..100).contains(*seed)) {
         return Err(usage(format!(
             "seed {seed} is no test seed: give 1 to 99; 100 and above are for tuning"
         )));
     }
     // A wrong output is found before the training, not after.
-    Report::may_be_written(&args.out)?;
+    Report::may_be_written(out)?;
     let exam = Exam { set: ProblemSet::Test, problems: args.problems, texts: usize::MAX };
-    let store = Store::folder(&args.cache);
+    let store = Store::folder(&cache);
     let mut seeds = Vec::new();
     for &seed in &args.seeds {
         let ground = WorldGround::new(settings.clone(), seed)?;
@@ -71,8 +92,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let results = Results { quick: args.quick, settings, tuned, problems: args.problems, seeds };
     let report = report(&results, &pack::command_line());
-    report.write_with(&args.out, &[("results.json", serde_json::to_vec(&results)?)])?;
-    output::print(format!("{}", args.out.join("report.html").display()))
+    report.write_with(out, &[("results.json", serde_json::to_vec(&results)?)])?;
+    output::print(format!("{}", out.join("report.html").display()))
 }
 
 fn settings(args: &Args) -> Result<LabSettings> {

@@ -59,9 +59,9 @@ pub struct Args {
     /// Sizes, steps and rates as JSON, where they differ from the default; without it those of `maec reproduce`.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Folder that keeps what was trained, by content; what is there is not trained again.
-    #[arg(long, value_name = "DIR", default_value = "maec-cache")]
-    cache: PathBuf,
+    /// Folder that keeps what was trained, by content; what is there is not trained again [default: maec-studio/lab in the user's cache].
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Write the outcome to this file. Beside it, FILE.trials.jsonl keeps every trial, from which the same command goes on.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -158,7 +158,11 @@ pub fn run(args: &Args) -> Result<()> {
     let out = ReportFile::begin(&args.out)?;
     let html = args.html.as_deref().map(FileSink::create).transpose()?;
     let mut worlds = Worlds::new(&plan);
-    let store = Store::folder(&args.cache);
+    let cache = match &args.cache {
+        Some(folder) => folder.clone(),
+        None => crate::cache::folder("lab")?,
+    };
+    let store = Store::folder(cache);
     for &seed in &plan.seeds {
         add(&mut worlds, &plan, &store, seed)?;
     }

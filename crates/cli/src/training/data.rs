@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use maec_checkpoint::sha256_hex;
-use maec_corpus::{Blocks, Corpus as Prepared, Mixture as Windows, Part, Position, Split, is_corpus};
+use maec_corpus::{Blocks, Corpus as Prepared, Mixture as Drawn, Part, Split, is_corpus};
+use maec_lab::Windows;
 use maec_model::{ModelConfig, WordTokenizer};
-use maec_train::{Mixture, Sequences, Source, TrainError};
-use serde::Deserialize;
+use maec_train::{Mixture, Sequences, Source};
 
 use super::Origin;
 use crate::args::DataArgs;
@@ -132,7 +132,7 @@ impl Data {
     }
 
     /// The sequences of the corpora, mixed by weight in the order of a seed, for a model. Texts are tokenized anew.
-    pub fn sequences(&self, seed: u64, model: &ModelConfig) -> Result<Stream> {
+    pub fn sequences(&self, seed: u64, model: &ModelConfig) -> Result<Box<dyn Sequences>> {
         match &self.corpora {
             Corpora::Texts { corpora, tokenizer } => {
                 let sources = corpora.iter().map(|corpus| Source {
@@ -141,7 +141,7 @@ impl Data {
                     weight: corpus.weight,
                 });
                 let (vocab, positions) = (model.vocab_size, model.max_position_embeddings);
-                Ok(Stream::Texts(Mixture::new(sources.collect(), seed, vocab, positions)?))
+                Ok(Box::new(Mixture::new(sources.collect(), seed, vocab, positions)?))
             }
             Corpora::Windows { parts, seq_len, .. } => {
                 let beyond = |part: &&Part| part.blocks.vocabulary() as usize > model.vocab_size;
@@ -153,7 +153,7 @@ impl Data {
                         model.vocab_size
                     )));
                 }
-                Ok(Stream::Windows(Windows::new(parts.clone(), seed, *seq_len)?))
+                Ok(Box::new(Windows(Drawn::new(parts.clone(), seed, *seq_len)?)))
             }
         }
     }
@@ -169,45 +169,4 @@ fn own_tokenizer(corpus: &Prepared) -> Result<BTreeMap<String, String>> {
         .contains_key("tokenizer.json")
         .then_some(texts)
         .context("the corpus has no tokenizer.json; give --tokenizer")
-}
-
-/// A run's sequences.
-pub enum Stream {
-    /// Of texts in memory.
-    Texts(Mixture),
-    /// Windows of prepared corpora.
-    Windows(Windows),
-}
-
-impl Sequences for Stream {
-    fn next_sequence(&mut self) -> Result<Vec<u32>, TrainError> {
-        match self {
-            Self::Texts(mixture) => Sequences::next_sequence(mixture),
-            Self::Windows(windows) => {
-                windows.next_window().map(|(_, window)| window.tokens).map_err(|error| TrainError::File {
-                    doing: "read",
-                    path: "prepared corpus".into(),
-                    reason: error.to_string(),
-                })
-            }
-        }
-    }
-
-    fn position(&self) -> serde_json::Value {
-        match self {
-            Self::Texts(mixture) => mixture.position(),
-            Self::Windows(windows) => serde_json::json!(windows.position()),
-        }
-    }
-
-    fn seek(&mut self, position: &serde_json::Value) -> Result<(), TrainError> {
-        let windows = match self {
-            Self::Texts(mixture) => return mixture.seek(position),
-            Self::Windows(windows) => windows,
-        };
-        let position = Position::deserialize(position).map_err(|error| error.to_string());
-        let sought =
-            position.and_then(|position| windows.restore(position).map_err(|error| error.to_string()));
-        sought.map_err(|problem| TrainError::Mismatch { tensor: "data".into(), problem })
-    }
 }

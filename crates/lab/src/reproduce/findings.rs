@@ -6,7 +6,9 @@ use crate::report::{Estimate, Part};
 
 /// Whether an interval says that the value is not zero.
 fn verdict(estimate: &Estimate) -> &'static str {
-    if estimate.low > 0.0 {
+    if estimate.low >= estimate.high {
+        "without an interval"
+    } else if estimate.low > 0.0 {
         "which the interval puts above zero"
     } else if estimate.high < 0.0 {
         "which the interval puts below zero"
@@ -16,6 +18,9 @@ fn verdict(estimate: &Estimate) -> &'static str {
 }
 
 fn points(estimate: &Estimate) -> String {
+    if estimate.low >= estimate.high {
+        return format!("{:+.1} points", estimate.mean);
+    }
     format!("{:+.1} points [{:+.1}, {:+.1}]", estimate.mean, estimate.low, estimate.high)
 }
 
@@ -25,8 +30,7 @@ fn difference(results: &Results, ability: &str, of: &str, against: &str) -> Esti
         of_row(results, ability, name).iter().map(|brief| 100.0 * brief.others.rate()).collect()
     };
     let values: Vec<f64> = rates(of).iter().zip(rates(against)).map(|(a, b)| a - b).collect();
-    // Without several seeds there is no interval of a difference of two trained rows here: it is as wide as can be.
-    Estimate::over_seeds(&values, Some((-100.0, 100.0)))
+    Estimate::over_seeds(&values, None)
 }
 
 fn last(curve: &[f32]) -> f64 {
@@ -41,7 +45,7 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
     let base = of_row(results, ability, "Backbone");
     let g = gain(&maec);
     text.push(format!(
-        "{ability}: does the ability reach languages without data? MAEC has {:.1} % outside en, the backbone {:.1} %: {}, {}. Its perplexity is {:.2}, the backbone's {:.2}.",
+        "Does the ability reach languages without data? MAEC has {:.1} % outside en, the backbone {:.1} %: {}, {}. Its perplexity is {:.2}, the backbone's {:.2}.",
         average(&maec).mean,
         average(&base).mean,
         points(&g),
@@ -59,7 +63,9 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
         ("MAEC, random neurons", "than the same merge with neurons drawn at random (Eq. 1)"),
     ] {
         let d = difference(results, ability, "MAEC", other);
-        let appears = if d.low > 0.0 {
+        let appears = if d.seeds < 2 {
+            "one seed decides nothing"
+        } else if d.low > 0.0 {
             "the paper's order appears"
         } else if d.high < 0.0 {
             "the opposite of the paper's order appears"
@@ -68,7 +74,7 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
         };
         let ppl = perplexity(&of_row(results, ability, other)).mean;
         text.push(format!(
-            "{ability}: is MAEC better {claim}? {}: {appears}. The other's perplexity is {ppl:.2}.",
+            "Is MAEC better {claim}? {}: {appears}. The other's perplexity is {ppl:.2}.",
             points(&d)
         ));
     }
@@ -81,10 +87,7 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
             format!("{name} {change:+.1} points at perplexity {:.2}", perplexity(&briefs).mean)
         })
         .collect();
-    text.push(format!(
-        "{ability}: what each part does (Fig. 3), against MAEC's {whole:.1} %: {}.",
-        parts.join("; ")
-    ));
+    text.push(format!("What each part does (Fig. 3), against MAEC's {whole:.1} %: {}.", parts.join("; ")));
     let found: Vec<&Measured> = results.of(ability).collect();
     let ends: Vec<String> = found.first().map_or(Vec::new(), |first| {
         first
@@ -100,7 +103,7 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
             })
             .collect()
     });
-    text.push(format!("{ability}: loss at the end of training (Fig. 5): {}.", ends.join(", ")));
+    text.push(format!("Loss at the end of training (Fig. 5): {}.", ends.join(", ")));
     if let Some(first) = found.first() {
         let mean = |index: usize| {
             let pairs = found.iter().filter_map(|measured| measured.layers.get(index));
@@ -118,24 +121,20 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
             true => ": the languages are not closer than the abilities, against what the paper says",
             false => "",
         };
-        text.push(format!(
-            "{ability}: mean cosine of what was changed (Fig. 5): {}{appears}.",
-            pairs.join("; ")
-        ));
+        text.push(format!("Mean cosine of what was changed (Fig. 5): {}{appears}.", pairs.join("; ")));
     }
     text
 }
 
-/// The first part of a report.
-pub(super) fn findings(results: &Results) -> Part {
-    let mut paragraphs: Vec<String> =
-        results.abilities().iter().flat_map(|ability| about(results, ability)).collect();
-    if results.quick {
-        paragraphs.insert(
-            0,
-            "These sentences are made by the same rules as those of a real report; here they say nothing."
-                .into(),
-        );
-    }
-    Part::Text { heading: "Findings".into(), paragraphs }
+/// The first parts of a report: what came out for each ability.
+pub(super) fn findings(results: &Results) -> Vec<Part> {
+    let text = |ability: &&str| {
+        let mut paragraphs = about(results, ability);
+        if results.quick {
+            let nothing = "These sentences are made by the same rules as those of a real report; here they say nothing.";
+            paragraphs.insert(0, nothing.into());
+        }
+        Part::Text { heading: format!("Findings: {ability}"), paragraphs }
+    };
+    results.abilities().iter().map(text).collect()
 }

@@ -13,7 +13,7 @@ mod tables;
 mod tuned;
 
 pub use brief::Brief;
-pub use measure::{Measured, Numbers, measure, total_steps};
+pub use measure::{Measured, Numbers, Row, measure, total_steps};
 pub use study::{Agreement, LayerPair, Overlap};
 pub use tuned::Tuned;
 
@@ -54,7 +54,7 @@ pub fn report(results: &Results, command: &str) -> Report {
          stand beside ours for the direction of an effect, not for its size."
             .into(),
     );
-    let mut parts = vec![findings::findings(results)];
+    let mut parts = findings::findings(results);
     for ability in results.abilities() {
         parts.push(Part::Table(tables::baselines(results, ability)));
         parts.push(Part::Table(tables::out_of_domain(results, ability)));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::merging::MaecChoice;
+use crate::tune::{Method, Tuning};
 
 /// The choices for every ability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,19 @@ pub struct Choices {
 }
 
 impl Tuned {
+    /// Takes the choice of a search in the place of what is here for its ability and method.
+    pub fn take(&mut self, tuning: &Tuning) {
+        let Some(choices) = self.abilities.get_mut(&tuning.plan.ability) else { return };
+        match tuning.plan.method {
+            Method::Maec => choices.maec = tuning.choice,
+            Method::FTv => choices.full_lambda = tuning.choice.parameters.lambda,
+            Method::LTv => choices.lora_lambda = tuning.choice.parameters.lambda,
+        }
+        self.seeds.extend(&tuning.plan.seeds);
+        self.seeds.sort_unstable();
+        self.seeds.dedup();
+    }
+
     /// What this repository publishes, found by `maec tune` (docs/reproduce.md has the commands).
     ///
     /// # Errors
