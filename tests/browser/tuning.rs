@@ -11,14 +11,6 @@ use serde_json::Value;
 use crate::brought::{choose, press, type_into};
 use crate::page::{ENTER, LONG, Page, RIGHT};
 
-/// Keeps the last download's text in `window.saved`, and its name in `window.savedAs`.
-const CATCH_DOWNLOADS: &str = "const original = HTMLAnchorElement.prototype.click;\
-    HTMLAnchorElement.prototype.click = function () {\
-        if (!this.download) return original.call(this);\
-        window.savedAs = this.download;\
-        fetch(this.href).then(reply => reply.text()).then(text => { window.saved = text; });\
-    };";
-
 fn tune_json() -> std::path::PathBuf {
     xtask::paths::root().join("tests/tuning/tune.json")
 }
@@ -109,7 +101,6 @@ fn a_search_in_the_tab_ends_and_is_saved_as_it_is_read() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     in_studio_with(&[(&pack, "tiny")], "tuning_search", WebGpu::Off, async |session| {
         let page = Page::open(session, "?pack=tiny&engine=cpu", LONG).await?;
-        page.script(CATCH_DOWNLOADS).await?;
         type_into(&page, "#tuning-candidates", "3").await?;
         type_into(&page, "#tuning-gamma-low", "2").await?;
         type_into(&page, "#tuning-gamma-high", "1").await?;
@@ -119,12 +110,12 @@ fn a_search_in_the_tab_ends_and_is_saved_as_it_is_read() -> Result<()> {
         page.wait_for("#tuning-save", LONG).await?;
         assert_eq!(page.count("#tuning-scatter [role=option]").await?, 3);
         press(&page, "#tuning-save").await?;
-        while !page.value::<bool>("return window.saved !== undefined").await? {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        let saved: Value = serde_json::from_str(&page.value::<String>("return window.saved").await?)?;
+        let id: String = page.text("pack-id").await?;
+        let name = format!("tune-{id}.json");
+        let bytes = session.download(&name, LONG).await?;
+        let saved: Value = serde_json::from_slice(&bytes)?;
         assert_eq!(saved["plan"]["exam"]["set"], "validation");
-        assert_eq!(saved["plan"]["pack"].as_str().map(str::len), Some(16));
+        assert_eq!(saved["plan"]["pack"], id.as_str());
         assert_eq!(saved["trials"].as_array().map(Vec::len), Some(3));
         for trial in saved["trials"].as_array().into_iter().flatten() {
             let gamma = trial["choice"]["parameters"]["gamma"].as_f64().unwrap_or(f64::NAN);
@@ -138,8 +129,8 @@ fn a_search_in_the_tab_ends_and_is_saved_as_it_is_read() -> Result<()> {
         }
 
         // What was saved is drawn again.
-        let file = scratch.path().join(page.value::<String>("return window.savedAs").await?);
-        fs::write(&file, saved.to_string())?;
+        let file = scratch.path().join(name);
+        fs::write(&file, bytes)?;
         choose(&page, "#tuning-file", &[file]).await?;
         while page.has("#tuning-save").await? {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
