@@ -226,7 +226,9 @@ impl Tuning {
 pub mod tests {
     use super::*;
 
-    /// A small search's JSON, written by `maec tune`.
+    /// A small search's JSON, written by
+    /// `maec tune --settings tests/tuning/settings.json --ability arithmetic --seeds 101,102 --search random --trials 24
+    /// --problems 100 --texts 20 --out tests/tuning/tune.json`.
     pub fn companions_json() -> &'static str {
         include_str!("../../../tests/tuning/tune.json")
     }

@@ -130,7 +130,9 @@ fn effect(groups: &[&Vec<f64>]) -> Effect {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(lowest, highest), m| (m.min(lowest), m.max(highest)));
     let (n, bins) = (all.len(), groups.len());
     let total = squares(&all);
-    let importance = (n > bins && total > 0.0).then(|| {
+    // A mean of equal numbers may be rounded, so that their squares about it are not 0.
+    let changes = all.iter().any(|score| *score != all[0]);
+    let importance = (n > bins && changes).then(|| {
         let within: f64 = groups.iter().map(|group| squares(group)).sum();
         (1.0 - (within / (n - bins) as f64) / (total / (n - 1) as f64)).clamp(0.0, 1.0)
     });
@@ -161,7 +163,7 @@ mod tests {
         assert_eq!(found.iter().map(|one| one.axis).collect::<Vec<_>>(), [Axis::Gamma, Axis::Eta]);
         assert_eq!(found[0].accuracy, Effect { spread: 0.5, importance: Some(1.0) });
         assert_eq!(found[1].accuracy, Effect { spread: 0.0, importance: Some(0.0) });
-        // A score that never changes has no variance to explain.
+        // A score that never changes has no variance to explain, also where its mean is rounded.
         assert_eq!(found[0].perplexity.importance, None);
         assert_eq!(found[0].bins[1].trials, 4);
         assert_eq!((found[0].bins[1].accuracy, found[0].bins[1].perplexity_ratio), (0.5, 1.0));
@@ -177,7 +179,9 @@ mod tests {
                 trial
             })
             .collect();
-        let bins = &sensitivity(&space, &trials)[0].bins;
+        let found = &sensitivity(&space, &trials)[0];
+        assert_eq!(found.accuracy.importance, None, "every accuracy is 0.1");
+        let bins = &found.bins;
         assert_eq!(bins.iter().map(|bin| bin.trials).sum::<usize>(), 20);
         assert_eq!((bins.len(), bins[0].low, bins[0].high), (3, 0.0, 0.2), "the upper parts are empty");
     }
