@@ -125,7 +125,9 @@ fn effect(groups: &[(f64, f64, Vec<&Trial>)], score: fn(&Trial) -> f64) -> Effec
     let lowest = means.iter().copied().fold(f64::INFINITY, f64::min);
     let (n, bins) = (all.len(), groups.len());
     let total = squares(&all);
-    let importance = (n > bins && total > 0.0).then(|| {
+    // Equal scores leave a few units in the last place of their mean.
+    let varies = all.iter().any(|trial| score(trial) != score(all[0]));
+    let importance = (n > bins && varies).then(|| {
         let within: f64 = groups.iter().map(|(.., trials)| squares(trials)).sum();
         (1.0 - (within / (n - bins) as f64) / (total / (n - 1) as f64)).clamp(0.0, 1.0)
     });
