@@ -132,7 +132,6 @@ fn at(line: Option<u64>) -> String {
 fn instead(suggestion: Option<&str>, known: &[&str]) -> String {
     match suggestion {
         Some(word) => format!("did you mean `{word}`?"),
-        None if known.is_empty() => "docs/extract.md lists those there are".to_owned(),
         None => {
             format!("give {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "))
         }
