@@ -2,6 +2,7 @@
 
 mod data;
 mod held_out;
+mod room;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -64,8 +65,15 @@ impl Origin {
     /// The weights on a device.
     pub fn build(&self, device: &Device) -> Result<Decoder> {
         match self {
-            Self::Model(model) => model.load(device),
+            Self::Model(model) => {
+                let elements: usize = model.weights.tensors().iter().map(TensorInfo::elements).sum();
+                room_for(device, 4 * elements as u64)?;
+                model.load(device)
+            }
             Self::Fresh { config, text, seed } => {
+                let elements: usize =
+                    config.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+                room_for(device, 4 * elements as u64)?;
                 let mut random = Random::new(*seed, WEIGHTS_STREAM);
                 Ok(Decoder::init(config.clone(), device, deviation(text), &mut || random.normal()))
             }
@@ -81,6 +89,8 @@ impl Origin {
             let dtype = dtype::name(info.dtype);
             return Err(usage(format!("--bf16 would round `{}`, which is {dtype}; leave it out", info.name)));
         }
+        let bytes: usize = model.weights.tensors().iter().map(TensorInfo::bytes).sum();
+        room_for(device, bytes as u64)?;
         check_finite(model.weights.as_ref())?;
         let storage = Storage { matrices: Precision::Bf16, ..Storage::default() };
         Ok(Decoder::load_as(model.config()?, model.weights.as_ref(), device, storage)?)
@@ -114,6 +124,16 @@ impl Origin {
             (None, Self::Fresh { .. }) => Err(usage("fresh weights have no tokenizer; give --tokenizer")),
         }
     }
+}
+
+/// Whether weights fit: a GPU's memory is not this machine's.
+fn room_for(device: &Device, bytes: u64) -> Result<()> {
+    if is_cpu(device) { room::for_weights(bytes) } else { Ok(()) }
+}
+
+/// Whether a device computes in this machine's memory.
+fn is_cpu(device: &Device) -> bool {
+    *device == Device::flex()
 }
 
 /// `initializer_range` of a `config.json`, 0.02 where it has none.

@@ -55,6 +55,9 @@ pub fn run(
     metrics: Option<(&mut MetricsFile, f64)>,
     keeper: &mut dyn Keeper,
 ) -> Result<Outcome> {
+    if super::is_cpu(&trainer.device()) {
+        super::room::for_state(&trainer.memory())?;
+    }
     let begun_with = trainer.tokens();
     let mut watch = Watch { bar, begun_with, start: Instant::now(), losses: VecDeque::new(), keeper };
     bar.println(said(&trainer.memory()));
