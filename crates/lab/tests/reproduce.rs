@@ -80,7 +80,7 @@ fn every_table_is_measured_once_and_agrees_with_itself() {
         );
         assert!((share("MLP All") - sum(&["MLP Up", "MLP Gate", "MLP Down"])).abs() < 1e-12);
         // 5 % of all parameters, half up, and no set shares more than it has.
-        assert!(ability.overlaps.iter().all(|o| o.both <= o.first.min(o.second) && o.first > 0));
+        assert!(ability.overlaps.iter().all(|(_, o)| o.both <= o.first.min(o.second) && o.first > 0));
         // One mask and a union hold no more than the share of full Adam's state that they promise.
         assert!(ability.state[0].1 <= 0.16 && ability.state[1].1 <= 0.08, "{:?}", ability.state);
     }

@@ -81,7 +81,10 @@ mod tests {
         };
         assert_eq!(least(&memory), 12_000_000_000);
         let refused = check("the state", least(&memory), Some(11_999_999_999)).unwrap_err().to_string();
-        assert!(refused.contains("12") && refused.contains("--neurons") && !refused.contains('\n'), "{refused}");
+        assert!(
+            refused.contains("12") && refused.contains("--neurons") && !refused.contains('\n'),
+            "{refused}"
+        );
         check("the state", least(&memory), Some(12_000_000_000)).expect("it fits");
         check("the state", u64::MAX, None).expect("nothing is known");
     }

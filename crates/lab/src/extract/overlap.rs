@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use maec_checkpoint::TensorInfo;
 use maec_train::KeyNeurons;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counts of two sets among some parameters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Parameters, n.
     pub parameters: u64,

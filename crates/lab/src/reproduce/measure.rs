@@ -11,15 +11,16 @@ use maec_world::Language;
 use serde::{Deserialize, Serialize};
 
 use super::brief::Brief;
-use super::study::{LayerPair, Overlap, compare};
+use super::study::{LayerPair, compare};
 use super::tuned::Choices;
 use crate::catalog::{Catalog, Way};
 use crate::error::LabError;
 use crate::exam::Exam;
+use crate::extract::{Counts, Overlap};
 use crate::ground::Ground as _;
 use crate::lab::{Lab, Trained};
 use crate::merging::{MaecChoice, Parts, merge};
-use crate::run::{Form, Run};
+use crate::run::{Form, Ranking, Run};
 use crate::settings::LabSettings;
 use crate::world::{TARGETS, WorldGround};
 
@@ -69,8 +70,8 @@ pub struct Measured {
     pub losses: Vec<(String, Vec<f32>)>,
     /// Fig. 5: layer by layer.
     pub layers: Vec<LayerPair>,
-    /// Eq. 1's sets.
-    pub overlaps: Vec<Overlap>,
+    /// Eq. 1's sets, by what they are.
+    pub overlaps: Vec<(String, Counts)>,
     /// Optimizer state of the masked runs over full Adam's, by run.
     pub state: Vec<(String, f64)>,
 }
@@ -397,24 +398,26 @@ impl Bench<'_> {
         Ok(pairs)
     }
 
-    fn overlaps(&self) -> Result<Vec<Overlap>, LabError> {
+    fn overlaps(&self) -> Result<Vec<(String, Counts)>, LabError> {
         let c = &self.catalog;
-        let parameters: usize = self.lab.base()?.tensors().iter().map(|info| info.elements()).sum();
+        let base = self.lab.base()?;
         let of_ability = self.lab.rank(&c.ability_neurons())?.0;
-        let of_reference = self.lab.rank(&c.reference_neurons())?.0;
-        let exact = self.lab.rank(&c.ability_neurons().by(Form::Gradient))?.0;
-        let mut overlaps = vec![
-            Overlap::of("𝒩_A and 𝒩_en", &of_ability, &of_reference, parameters),
-            Overlap::of("𝒩_A: the paper's form and exact gradients", &of_ability, &exact, parameters),
-        ];
+        let mut overlaps = Vec::new();
+        let mut add = |name: String, other: &Ranking| -> Result<(), LabError> {
+            let other = self.lab.rank(other)?.0;
+            let overlap = Overlap::of(base.tensors(), ("first", &of_ability), ("second", &other));
+            overlaps.push((name, overlap.all));
+            Ok(())
+        };
+        add("𝒩_A and 𝒩_en".to_owned(), &c.reference_neurons())?;
+        let exact = c.ability_neurons().by(Form::Gradient);
+        add("𝒩_A: the paper's form and exact gradients".to_owned(), &exact)?;
         for language in TARGETS {
-            let of_language = self.lab.rank(&c.language_neurons(language))?.0;
-            let name = format!("𝒩_A and 𝒩_{}", language.code());
-            overlaps.push(Overlap::of(name, &of_ability, &of_language, parameters));
+            add(format!("𝒩_A and 𝒩_{}", language.code()), &c.language_neurons(language))?;
         }
         for ability in self.ground.abilities().into_iter().filter(|ability| *ability != self.ability) {
-            let other = self.lab.rank(&Catalog { settings: c.settings, ability }.ability_neurons())?.0;
-            overlaps.push(Overlap::of(format!("𝒩_A and 𝒩 of {ability}"), &of_ability, &other, parameters));
+            let other = Catalog { settings: c.settings, ability }.ability_neurons();
+            add(format!("𝒩_A and 𝒩 of {ability}"), &other)?;
         }
         Ok(overlaps)
     }

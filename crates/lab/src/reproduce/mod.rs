@@ -14,7 +14,7 @@ mod tuned;
 
 pub use brief::Brief;
 pub use measure::{Measured, Numbers, Row, measure, total_steps};
-pub use study::{Agreement, LayerPair, Overlap};
+pub use study::{Agreement, LayerPair};
 pub use tuned::Tuned;
 
 use crate::report::{Part, Report};

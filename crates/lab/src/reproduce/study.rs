@@ -1,7 +1,6 @@
-//! The empirical study (Fig. 5) and Eq. 1's sets.
+//! The empirical study (Fig. 5).
 
 use maec_checkpoint::Weights;
-use maec_train::KeyNeurons;
 use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
@@ -66,46 +65,4 @@ pub(super) fn compare(
         found.push(Agreement { cosine, l1: distance / count.max(1) as f64 });
     }
     Ok(LayerPair { name: name.to_owned(), layers: found })
-}
-
-/// Two sets of neurons beside each other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Overlap {
-    /// What the sets are.
-    pub name: String,
-    /// Neurons of the first.
-    pub first: usize,
-    /// Neurons of the second.
-    pub second: usize,
-    /// Neurons of both.
-    pub both: usize,
-    /// How many two random sets of these sizes would share on average.
-    pub by_chance: f64,
-}
-
-impl Overlap {
-    /// Of two sets among `parameters`.
-    pub fn of(name: impl Into<String>, a: &KeyNeurons, b: &KeyNeurons, parameters: usize) -> Self {
-        let both = a.len() + b.len() - a.union(b).len();
-        let by_chance = a.len() as f64 * b.len() as f64 / parameters.max(1) as f64;
-        Self { name: name.into(), first: a.len(), second: b.len(), both, by_chance }
-    }
-
-    /// |A ∩ B| / |A ∪ B|.
-    pub fn jaccard(&self) -> f64 {
-        self.both as f64 / (self.first + self.second - self.both).max(1) as f64
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overlaps_are_counted() {
-        let set = |positions: &[u32]| KeyNeurons::from_positions([("w".to_owned(), positions.to_vec())]);
-        let overlap = Overlap::of("x", &set(&[1, 2, 3, 4]), &set(&[3, 4, 5]), 12);
-        assert_eq!((overlap.first, overlap.second, overlap.both), (4, 3, 2));
-        assert!((overlap.by_chance - 1.0).abs() < 1e-12 && (overlap.jaccard() - 0.4).abs() < 1e-12);
-    }
 }

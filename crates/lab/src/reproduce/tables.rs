@@ -3,6 +3,7 @@
 use super::measure::{Measured, Row as Measurement};
 use super::published;
 use super::{Brief, Results};
+use crate::extract::Counts;
 use crate::report::{Cell, Column, Estimate, Row, Table};
 use crate::world::{REFERENCE, TARGETS};
 
@@ -266,23 +267,24 @@ pub(super) fn overlaps(results: &Results, ability: &str) -> Table {
         column("Jaccard", "", 3),
     ];
     let all = results.of(ability).next().map(|measured| measured.overlaps.as_slice()).unwrap_or_default();
-    let rows = all.iter().map(|overlap| {
-        let found: Vec<_> = results
+    let rows = all.iter().map(|(name, _)| {
+        let found: Vec<&Counts> = results
             .of(ability)
-            .filter_map(|measured| measured.overlaps.iter().find(|other| other.name == overlap.name))
+            .filter_map(|measured| measured.overlaps.iter().find(|(other, _)| other == name))
+            .map(|(_, counts)| counts)
             .collect();
-        let cell = |value: fn(&super::Overlap) -> f64| {
-            let values: Vec<f64> = found.iter().map(|overlap| value(overlap)).collect();
+        let cell = |value: fn(&Counts) -> f64| {
+            let values: Vec<f64> = found.iter().map(|counts| value(counts)).collect();
             Cell::Measured(Estimate::over_seeds(&values, None))
         };
         Row {
-            name: overlap.name.clone(),
+            name: name.clone(),
             cells: vec![
-                cell(|o| o.first as f64),
-                cell(|o| o.second as f64),
-                cell(|o| o.both as f64),
-                cell(|o| o.by_chance),
-                cell(super::Overlap::jaccard),
+                cell(|c| c.first as f64),
+                cell(|c| c.second as f64),
+                cell(|c| c.both as f64),
+                cell(|c| c.expected),
+                cell(|c| c.jaccard),
             ],
         }
     });
