@@ -176,6 +176,11 @@ impl Estimate {
         Self { mean: value, low: value, high: value, seeds: 1 }
     }
 
+    /// The same with an interval that ends where values can.
+    pub fn within(self, low: f64, high: f64) -> Self {
+        Self { low: self.low.max(low), high: self.high.min(high), ..self }
+    }
+
     /// Mean and Student's 95 % interval of one value for each seed; `alone` is the interval where there is one seed only.
     pub fn over_seeds(values: &[f64], alone: Option<(f64, f64)>) -> Self {
         let n = values.len();

@@ -11,25 +11,38 @@ fn point(x: f64, y: Estimate) -> Point {
     Point { x, y, label: String::new() }
 }
 
+/// What a figure shows of a model.
+#[derive(Clone, Copy)]
+pub(super) struct Score {
+    /// For its id.
+    id: &'static str,
+    /// Its axis.
+    axis: &'static str,
+    of: fn(&[&Brief]) -> Estimate,
+}
+
+/// Accuracy and perplexity, a figure each.
+pub(super) const SCORES: [Score; 2] = [
+    Score { id: "accuracy", axis: "accuracy outside en, %", of: average },
+    Score { id: "perplexity", axis: "mean perplexity of held-out text", of: perplexity },
+];
+
 /// Fig. 3: without each part.
-pub(super) fn ablation(results: &Results, ability: &str) -> Figure {
+pub(super) fn ablation(results: &Results, ability: &str, score: Score) -> Figure {
     let names = ["MAEC", "−KNL", "−AWO", "−ATI", "−AAC"];
-    let series = |name: &str, score: fn(&[&Brief]) -> Estimate| Series {
-        name: name.to_owned(),
-        points: names
-            .iter()
-            .enumerate()
-            .map(|(index, name)| point(index as f64, score(&of_ablation(results, ability, name))))
-            .collect(),
-    };
+    let points = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| point(index as f64, (score.of)(&of_ablation(results, ability, name))));
+    let series = Series { name: score.axis.to_owned(), points: points.collect() };
     Figure {
-        id: format!("figure-3-{ability}"),
-        title: format!("Fig. 3, {ability}: MAEC without each of its parts"),
+        id: format!("figure-3-{}-{ability}", score.id),
+        title: format!("Fig. 3, {ability}: MAEC without each of its parts, {}", score.id),
         shape: Shape::Bars,
         x: "what is left out".into(),
-        y: "accuracy outside en, %; perplexity".into(),
+        y: score.axis.into(),
         labels: names.map(str::to_owned).to_vec(),
-        series: vec![series("accuracy outside en, %", average), series("mean perplexity", perplexity)],
+        series: vec![series],
         notes: vec![
             "−KNL: all parameters are trained (no Eq. 1). −AWO: R(A) = Θ_{A,L0} − Θo (no Eq. 2). −ATI: 𝒯 is every tensor (no Eq. 4). −AAC: R_Lang alone (no Eq. 5).".into(),
             "The paper's text: “in most downstream scenarios, removing any module of MAEC will affect the final performance”; without AWO it “is seriously hurt”. It prints no numbers.".into(),
@@ -38,30 +51,25 @@ pub(super) fn ablation(results: &Results, ability: &str) -> Figure {
 }
 
 /// Fig. 4: over k₂.
-pub(super) fn ratio(results: &Results, ability: &str) -> Figure {
+pub(super) fn ratio(results: &Results, ability: &str, score: Score) -> Figure {
     let all = results.of(ability).next().map(|measured| measured.ratios.as_slice()).unwrap_or_default();
-    let series = |name: &str, score: fn(&[&Brief]) -> Estimate| Series {
-        name: name.to_owned(),
-        points: all
-            .iter()
-            .map(|(k2, _)| {
-                let briefs: Vec<&Brief> = results
-                    .of(ability)
-                    .filter_map(|measured| measured.ratios.iter().find(|(other, _)| other == k2))
-                    .map(|(_, row)| &row.scores)
-                    .collect();
-                point(100.0 * k2, score(&briefs))
-            })
-            .collect(),
-    };
+    let points = all.iter().map(|(k2, _)| {
+        let briefs: Vec<&Brief> = results
+            .of(ability)
+            .filter_map(|measured| measured.ratios.iter().find(|(other, _)| other == k2))
+            .map(|(_, row)| &row.scores)
+            .collect();
+        point(100.0 * k2, (score.of)(&briefs))
+    });
+    let series = Series { name: score.axis.to_owned(), points: points.collect() };
     Figure {
-        id: format!("figure-4-{ability}"),
-        title: format!("Fig. 4, {ability}: how much of the model takes the ability"),
+        id: format!("figure-4-{}-{ability}", score.id),
+        title: format!("Fig. 4, {ability}: how much of the model takes the ability, {}", score.id),
         shape: Shape::Lines,
         x: "k₂, % of tensors".into(),
-        y: "accuracy outside en, %; perplexity".into(),
+        y: score.axis.into(),
         labels: Vec::new(),
-        series: vec![series("accuracy outside en, %", average), series("mean perplexity", perplexity)],
+        series: vec![series],
         notes: vec!["The paper's text: from 0.6 to 0.8 mathematics stays “approximately 35.5”, and falls at “both extremely low and high ratios”.".into()],
     }
 }

@@ -58,8 +58,12 @@ pub fn report(results: &Results, command: &str) -> Report {
     for ability in results.abilities() {
         parts.push(Part::Table(tables::baselines(results, ability)));
         parts.push(Part::Table(tables::out_of_domain(results, ability)));
-        parts.push(Part::Figure(figures::ablation(results, ability)));
-        parts.push(Part::Figure(figures::ratio(results, ability)));
+        for score in figures::SCORES {
+            parts.push(Part::Figure(figures::ablation(results, ability, score)));
+        }
+        for score in figures::SCORES {
+            parts.push(Part::Figure(figures::ratio(results, ability, score)));
+        }
         parts.push(Part::Figure(figures::losses(results, ability)));
         parts.push(Part::Figure(figures::layers(results, ability, Agreement::cosine, "cosine")));
         parts.push(Part::Figure(figures::layers(

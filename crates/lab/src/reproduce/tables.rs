@@ -16,7 +16,7 @@ fn column(name: impl Into<String>, unit: &str, decimals: usize) -> Column {
 pub(super) fn average(briefs: &[&Brief]) -> Estimate {
     let values: Vec<f64> = briefs.iter().map(|brief| 100.0 * brief.others.rate()).collect();
     let alone = briefs.first().map(|brief| (100.0 * brief.others.low, 100.0 * brief.others.high));
-    Estimate::over_seeds(&values, alone)
+    Estimate::over_seeds(&values, alone).within(0.0, 100.0)
 }
 
 /// The same minus the backbone's, in points.
@@ -28,14 +28,15 @@ pub(super) fn gain(briefs: &[&Brief]) -> Estimate {
 
 pub(super) fn perplexity(briefs: &[&Brief]) -> Estimate {
     let values: Vec<f64> = briefs.iter().map(|brief| brief.mean_perplexity).collect();
-    Estimate::over_seeds(&values, None)
+    Estimate::over_seeds(&values, None).within(1.0, f64::INFINITY)
 }
 
 fn language(briefs: &[&Brief], code: &str) -> Cell {
     let accuracies: Vec<_> = briefs.iter().filter_map(|brief| brief.accuracy.get(code)).collect();
     let Some(first) = accuracies.first() else { return Cell::Empty };
     let values: Vec<f64> = accuracies.iter().map(|accuracy| 100.0 * accuracy.rate()).collect();
-    Cell::Measured(Estimate::over_seeds(&values, Some((100.0 * first.low, 100.0 * first.high))))
+    let estimate = Estimate::over_seeds(&values, Some((100.0 * first.low, 100.0 * first.high)));
+    Cell::Measured(estimate.within(0.0, 100.0))
 }
 
 /// The rows of one name, seed by seed.
