@@ -104,14 +104,7 @@ impl Lab<'_> {
             self.watch.found(&ranking.name, ranking.steps);
             return Ok(found);
         }
-        let run = Run {
-            name: ranking.name.clone(),
-            start: Start::Base,
-            corpora: ranking.corpora.clone(),
-            steps: ranking.steps,
-            rate: ranking.rate,
-            trains: Trains::All,
-        };
+        let run = ranking.run();
         let base = self.base()?;
         let mut sums = GradientSums::default();
         let purpose = match ranking.form {

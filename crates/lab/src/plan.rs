@@ -113,15 +113,7 @@ impl Planner<'_> {
             return Ok(());
         }
         self.start(&Start::Base)?;
-        let run = Run {
-            name: ranking.name.clone(),
-            start: Start::Base,
-            corpora: ranking.corpora.clone(),
-            steps: ranking.steps,
-            rate: ranking.rate,
-            trains: Trains::All,
-        };
-        self.add(&key, &run)
+        self.add(&key, &ranking.run())
     }
 
     fn run(&mut self, run: &Run) -> Result<(), LabError> {

@@ -114,6 +114,18 @@ impl Ranking {
         key(identity, "ranking", self)
     }
 
+    /// The training of all parameters that it looks at.
+    pub(crate) fn run(&self) -> Run {
+        Run {
+            name: self.name.clone(),
+            start: Start::Base,
+            corpora: self.corpora.clone(),
+            steps: self.steps,
+            rate: self.rate,
+            trains: Trains::All,
+        }
+    }
+
     /// The same with another form.
     pub fn by(self, form: Form) -> Self {
         Self { form, ..self }
