@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use maec_report::{Cell, Column, Estimate, Figure, Part, Point, Report, Row, Series, Shape, Table, short};
 use maec_train::{Record, StateMemory, TrainConfig};
-
-use super::number::short;
-use super::{Cell, Column, Estimate, Figure, Part, Point, Report, Row, Series, Shape, Table};
 
 /// Points that a curve is drawn of; more steps are put together and averaged.
 const POINTS: usize = 200;

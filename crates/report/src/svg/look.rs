@@ -1,14 +1,14 @@
 //! How series are told apart: by colour, and by dash, marker or hatching too.
 
-use crate::report::Shape;
-use crate::report::markup::{Element, px};
+use crate::Shape;
+use crate::markup::{Element, px};
 
 /// Colours of the style sheet.
 const COLOURS: usize = 8;
 const DASHES: [&str; 5] = ["none", "7 4", "2 3", "10 3 2 3", "14 4"];
 
 /// The class that gives a series its colour.
-pub(in crate::report) fn colour(series: usize) -> String {
+pub(crate) fn colour(series: usize) -> String {
     format!("c{}", series % COLOURS)
 }
 
@@ -80,7 +80,7 @@ impl Hatching<'_> {
 }
 
 /// The small drawing before a series' name in the legend.
-pub(in crate::report) fn swatch(shape: Shape, figure: &str, series: usize) -> Element {
+pub(crate) fn swatch(shape: Shape, figure: &str, series: usize) -> Element {
     let width = if shape == Shape::Lines { 30.0 } else { 16.0 };
     let svg = Element::new("svg")
         .class(format!("swatch {}", colour(series)))

@@ -3,9 +3,9 @@
 use super::frame::{Frame, label, whisker, width};
 use super::look::{colour, marker};
 use super::values;
-use crate::report::Figure;
-use crate::report::markup::{Element, words};
-use crate::report::scale::Scale;
+use crate::Figure;
+use crate::markup::{Element, words};
+use crate::scale::Scale;
 
 /// Below the data: numbers and the axis' name.
 const BELOW: f64 = 46.0;

@@ -1,7 +1,7 @@
 //! What stands around the data: grid, ticks and the names of the axes.
 
-use crate::report::markup::{Element, words};
-use crate::report::scale::Scale;
+use crate::markup::{Element, words};
+use crate::scale::Scale;
 
 /// Height of a line of text and the mean width of a letter, in user units.
 pub(super) const LINE: f64 = 15.0;
@@ -53,7 +53,7 @@ pub(super) fn stroke(class: &'static str, (x1, y1): (f64, f64), (x2, y2): (f64, 
 
 /// An interval as a line with caps of `cap` units to each side.
 pub(super) fn whisker(x: f64, low: f64, high: f64, cap: f64) -> Element {
-    use crate::report::markup::px;
+    use crate::markup::px;
     let (left, right) = (px(x - cap), px(x + cap));
     let (x, low, high) = (px(x), px(low), px(high));
     Element::new("path")

@@ -3,10 +3,10 @@
 use super::frame::{Frame, LINE, clipped, label, stroke, whisker, width};
 use super::look::{Hatching, colour};
 use super::values;
-use crate::report::markup::{Element, px};
-use crate::report::number::shown;
-use crate::report::scale::Scale;
-use crate::report::{Estimate, Figure, Point};
+use crate::markup::{Element, px};
+use crate::number::shown;
+use crate::scale::Scale;
+use crate::{Estimate, Figure, Point};
 
 /// Share of a group's room that its bars take.
 const FILL: f64 = 0.78;

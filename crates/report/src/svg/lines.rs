@@ -3,9 +3,9 @@
 use super::frame::{Frame, whisker};
 use super::look::{colour, dash, marker};
 use super::values;
-use crate::report::markup::{Element, px};
-use crate::report::scale::Scale;
-use crate::report::{Figure, Point, Series};
+use crate::markup::{Element, px};
+use crate::scale::Scale;
+use crate::{Figure, Point, Series};
 
 /// Bands that a reader can still tell apart.
 const BANDS: usize = 3;

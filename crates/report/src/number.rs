@@ -38,7 +38,7 @@ fn grouped(digits: &str) -> String {
 }
 
 /// A number with as few decimals as give it back, six at most.
-pub(super) fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let is_exact = |decimals: &usize| {
         let text = format!("{value:.decimals$}");
         text.parse::<f64>().is_ok_and(|read| (read - value).abs() <= 1e-9 * value.abs())

@@ -1,0 +1,1 @@
+//! Searches for the numbers of Eq. 2–5.
