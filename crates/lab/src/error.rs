@@ -55,6 +55,12 @@ pub enum LabError {
     /// An evaluation that failed.
     #[error(transparent)]
     Eval(#[from] maec_eval::EvalError),
+    /// A benchmark that can't be read or asked.
+    #[error(transparent)]
+    Tasks(#[from] maec_tasks::Error),
+    /// A device that gave no number.
+    #[error("the device did not return its results ({0}): start again, or use the CPU")]
+    Device(String),
     /// A file of the store that is not what it should be.
     #[error("{path} is damaged ({problem}): remove its folder, and it is made again", path = path.display())]
     Damaged {

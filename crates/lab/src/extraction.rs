@@ -2,11 +2,9 @@
 
 use maec_recipe::Parameters;
 
-use crate::catalog::Catalog;
-use crate::merging::MaecChoice;
+use crate::catalog::{Catalog, LanguageCorpora};
 use crate::plan::Wanted;
-use crate::run::{Form, Ranking, Run};
-use crate::world::{REFERENCE, TARGETS};
+use crate::run::{Ranking, Run};
 
 /// A target language's trainings.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,23 +41,23 @@ pub struct Extraction {
 }
 
 impl Extraction {
-    /// The world's, of the ability that a catalog is for.
-    pub fn of_world(catalog: &Catalog<'_>, choice: &MaecChoice) -> Self {
-        let target = |language| Target {
-            code: maec_world::Language::code(language).to_owned(),
-            weight: choice.mu,
+    /// Those of a catalog's ability; `weights` are the target languages' μ, in the catalog's order.
+    pub fn new(catalog: &Catalog, parameters: Parameters, weights: &[f64]) -> Self {
+        let target = |(language, weight): (&LanguageCorpora, &f64)| Target {
+            code: language.code.clone(),
+            weight: *weight,
             neurons: catalog.language_neurons(language),
             run: catalog.language(language),
         };
         Self {
-            ability: catalog.ability.to_owned(),
-            reference: REFERENCE.code().to_owned(),
+            ability: catalog.ability.clone(),
+            reference: catalog.reference.code.clone(),
             ability_neurons: catalog.ability_neurons(),
             reference_neurons: catalog.reference_neurons(),
             ability_run: catalog.ability_and_reference(),
             reference_run: catalog.reference(),
-            languages: TARGETS.map(target).into(),
-            parameters: choice.parameters,
+            languages: catalog.targets.iter().zip(weights).map(target).collect(),
+            parameters,
         }
     }
 
@@ -73,12 +71,9 @@ impl Extraction {
 
     /// The rankings with the other form of Eq. 1 than the experiment's own: exact gradients, or the approximation.
     pub fn other_rankings(&self) -> Vec<(String, Ranking)> {
+        let form = self.ability_neurons.form.other();
         let other = |ranking: Ranking| {
-            let form = match ranking.form {
-                Form::Change => Form::Gradient,
-                Form::Gradient => Form::Change,
-            };
-            let name = format!("{}, {}", ranking.name, self.other_form());
+            let name = format!("{}, {}", ranking.name, form.adjective());
             Ranking { name, ..ranking.by(form) }
         };
         self.rankings().into_iter().map(|(name, ranking)| (name, other(ranking))).collect()
@@ -86,10 +81,7 @@ impl Extraction {
 
     /// What the other form of Eq. 1 is called.
     pub fn other_form(&self) -> &'static str {
-        match self.ability_neurons.form {
-            Form::Change => "exact",
-            Form::Gradient => "approximated",
-        }
+        self.ability_neurons.form.other().adjective()
     }
 
     /// Every masked training.

@@ -10,12 +10,12 @@ use maec_corpus::{Blocks, Corpus as Prepared, Mixture, Part, Split};
 use maec_model::{LoadError, ModelConfig, Precision, Storage};
 use maec_train::{Sequences, TrainConfig};
 
+use crate::catalog::{Catalog, LanguageCorpora};
 use crate::corpus::{Corpus, Share};
 use crate::error::LabError;
-use crate::experiment::{AbilityCorpora, AbilityCorpus, Experiment, ExperimentError};
-use crate::extraction::{Extraction, Target};
+use crate::experiment::{AbilityCorpora, Experiment, ExperimentError, TargetLanguage, Training};
+use crate::extraction::Extraction;
 use crate::ground::{Base, Ground};
-use crate::run::{Ranking, Run, Start, Trains};
 use crate::windows::Windows;
 
 /// Tokens of a window where none are asked for and the model has as many positions.
@@ -90,6 +90,11 @@ impl FilesGround {
         self.base.fingerprint.is_some()
     }
 
+    /// SHA-256 of the base's `tokenizer.json`, 64 hex digits.
+    pub fn tokenizer(&self) -> Option<&str> {
+        self.base.tokenizer.as_deref()
+    }
+
     /// Tokens of a window.
     pub fn seq_len(&self) -> usize {
         self.seq_len
@@ -119,6 +124,28 @@ impl FilesGround {
         self.by_content(&Corpus::ability(ability, language))
     }
 
+    /// The paper's runs for an ability, with the translations that there are.
+    ///
+    /// # Errors
+    /// [`ExperimentError::NoAbility`].
+    pub fn catalog(&self, ability: &str) -> Result<Catalog, LabError> {
+        let e = &self.experiment;
+        let of = e.ability(ability).ok_or_else(|| no_ability(e, ability))?;
+        let texts = |code: &str, translated: bool| -> Result<LanguageCorpora, LabError> {
+            let translated = translated.then(|| self.ability(ability, code)).transpose()?;
+            Ok(LanguageCorpora { code: code.to_owned(), general: self.general(code)?, translated })
+        };
+        let target =
+            |language: &TargetLanguage| texts(&language.name, of.translated.contains_key(&language.name));
+        Ok(Catalog {
+            settings: e.into(),
+            ability: ability.to_owned(),
+            corpus: self.ability(ability, &e.reference)?,
+            reference: texts(&e.reference, false)?,
+            targets: e.languages.iter().map(target).collect::<Result<_, _>>()?,
+        })
+    }
+
     /// The trainings of an ability's extraction.
     ///
     /// # Errors
@@ -126,58 +153,17 @@ impl FilesGround {
     pub fn extraction(&self, ability: &str) -> Result<Extraction, LabError> {
         let e = &self.experiment;
         let of = e.ability(ability).ok_or_else(|| no_ability(e, ability))?;
-        let (training, reference) = (&e.training, e.reference.as_str());
-        let (from_ability, from_reference) = (self.ability(ability, reference)?, self.general(reference)?);
-        let ranking = |name: &str, corpus: &Corpus| Ranking {
-            name: format!("key neurons of {name}"),
-            corpora: Share::whole(corpus.clone()),
-            steps: training.steps(e.neurons.tokens.unwrap_or(training.tokens)),
-            rate: e.neurons.learning_rate.unwrap_or(training.learning_rate),
-            k1: e.k1,
-            form: e.importance,
-        };
-        let run = |name: String, corpora, rankings| Run {
-            name,
-            start: Start::Base,
-            corpora,
-            steps: training.steps(training.tokens),
-            rate: training.learning_rate,
-            trains: Trains::KeyNeurons(rankings),
-        };
-        let ability_neurons = ranking(ability, &from_ability);
-        let reference_neurons = ranking(reference, &from_reference);
-        let learned = match e.ability_corpus {
-            AbilityCorpus::Alone => Share::whole(from_ability),
-            AbilityCorpus::Mixture => vec![
-                Share { corpus: from_ability, weight: e.ability_weight },
-                Share { corpus: from_reference.clone(), weight: 1.0 },
-            ],
-        };
-        let both = vec![ability_neurons.clone(), reference_neurons.clone()];
-        let target = |language: &crate::TargetLanguage| -> Result<Target, LabError> {
-            let corpus = self.general(&language.name)?;
-            let neurons = ranking(&language.name, &corpus);
-            Ok(Target {
-                code: language.name.clone(),
-                weight: language.weight,
-                run: run(language.name.clone(), Share::whole(corpus), vec![neurons.clone()]),
-                neurons,
-            })
-        };
-        Ok(Extraction {
-            ability: ability.to_owned(),
-            reference: reference.to_owned(),
-            ability_run: run(format!("{ability} + {reference}"), learned, both),
-            reference_run: run(
-                reference.to_owned(),
-                Share::whole(from_reference),
-                vec![reference_neurons.clone()],
-            ),
-            ability_neurons,
-            reference_neurons,
-            languages: e.languages.iter().map(target).collect::<Result<_, _>>()?,
-            parameters: e.scalars(of),
-        })
+        let weights: Vec<f64> = e.languages.iter().map(|language| language.weight).collect();
+        Ok(Extraction::new(&self.catalog(ability)?, e.scalars(of), &weights))
+    }
+
+    /// The same with another seed of the data's order.
+    pub fn with_seed(&self, seed: u64) -> Self {
+        let training = Training { seed, ..self.experiment.training.clone() };
+        let experiment = Experiment { training, ..self.experiment.clone() };
+        let identity = identity(&experiment, &self.base, self.seq_len);
+        let (base, corpora) = (self.base.clone(), self.corpora.clone());
+        Self { experiment, base, corpora, seq_len: self.seq_len, identity, device: self.device.clone() }
     }
 
     fn by_content(&self, corpus: &Corpus) -> Result<Corpus, LabError> {

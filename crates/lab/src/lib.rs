@@ -24,21 +24,21 @@ mod watch;
 mod windows;
 mod world;
 
-pub use catalog::{Catalog, Way};
+pub use catalog::{Catalog, LanguageCorpora, RunSettings, Way};
 pub use corpus::{Corpus, Share};
 pub use error::LabError;
-pub use exam::{Exam, ProblemSet, Scores};
+pub use exam::{Answer, Exam, Examiner, FilesExam, Marks, ProblemSet, Scores, WorldExam, scores};
 pub use experiment::{
-    AbilityCorpora, AbilityCorpus, Experiment, ExperimentError, Lora, NeuronRuns, Scalars, TargetLanguage,
-    Training,
+    AbilityCorpora, AbilityCorpus, Benchmark, Evaluation, Experiment, ExperimentError, Lora, NeuronRuns,
+    Scalars, TargetLanguage, Training,
 };
 pub use extract::{BaseModel, Counts, Extracted, Found, Overlap, Shifted, is_extraction, kind};
 pub use extraction::{Extraction, Target};
 pub use files::{Backbone, FilesGround};
 pub use ground::{Base, Ground};
 pub use lab::{Lab, Trained};
-pub use merging::{MaecChoice, Merged, Parts, merge};
-pub use plan::{Plan, PlannedRun, Wanted};
+pub use merging::{MaecChoice, Merged, Parts, merge, recipe};
+pub use plan::{Plan, PlannedRun, Wanted, steps_left};
 pub use run::{Form, Ranking, Run, Start, Trains};
 pub use settings::LabSettings;
 pub use store::{Kept, Provenance, Store};

@@ -6,39 +6,30 @@ use std::sync::Arc;
 use maec_checkpoint::{MemoryWeights, Weights};
 use maec_merge::{Inputs, Options, Report, merge_to_memory};
 use maec_recipe::{LanguageModel, MergeMethod, ModelRef, Parameters, Recipe, Select};
-use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
 
-/// What tuning chooses: Eq. 2–5's numbers and one scale for all μ.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct MaecChoice {
-    /// α, β, γ, η, k₂ (and the task vector's λ).
-    pub parameters: Parameters,
-    /// μ of every target language.
-    pub mu: f64,
-}
+pub use maec_search::Choice as MaecChoice;
 
-impl MaecChoice {
-    /// The recipe with these numbers for models that are called `base`, `a-l0`, `l0` and by the languages' codes.
-    pub fn recipe(&self, method: MergeMethod, languages: &[impl AsRef<str>]) -> Recipe {
-        let model = |name: &str| ModelRef { model: name.to_owned() };
-        let languages = languages.iter().map(|code| LanguageModel {
-            name: code.as_ref().to_owned(),
-            model: code.as_ref().to_owned(),
-            weight: self.mu,
-        });
-        Recipe {
-            version: Recipe::VERSION,
-            merge_method: method,
-            base_model: "base".to_owned(),
-            ability: model("a-l0"),
-            reference: model("l0"),
-            languages: languages.collect(),
-            parameters: self.parameters,
-            select: Select::default(),
-            out_dtype: None,
-        }
+/// The recipe for models that are called `base`, `a-l0`, `l0` and by the languages' codes, each language with its μ.
+pub fn recipe<'a>(
+    method: MergeMethod,
+    parameters: Parameters,
+    languages: impl IntoIterator<Item = (&'a str, f64)>,
+) -> Recipe {
+    let model = |name: &str| ModelRef { model: name.to_owned() };
+    let language =
+        |(code, weight): (&str, f64)| LanguageModel { name: code.to_owned(), model: code.to_owned(), weight };
+    Recipe {
+        version: Recipe::VERSION,
+        merge_method: method,
+        base_model: "base".to_owned(),
+        ability: model("a-l0"),
+        reference: model("l0"),
+        languages: languages.into_iter().map(language).collect(),
+        parameters,
+        select: Select::default(),
+        out_dtype: None,
     }
 }
 

@@ -79,15 +79,10 @@ impl Plan {
         tokens_per_second: Option<f64>,
     ) -> Result<Self, LabError> {
         let (parameters, tensors) = (ground.model().parameters() as u64, ground.model().tensors().len());
-        let mut planner =
-            Planner { ground, store, tokens_per_second, parameters, seen: BTreeSet::new(), runs: Vec::new() };
-        for outcome in wanted {
-            match outcome {
-                Wanted::Neurons(ranking) => planner.ranking(ranking)?,
-                Wanted::Weights(run) => planner.run(run)?,
-            }
-        }
-        let runs = planner.runs;
+        let planner = Planner { ground, store, tokens_per_second, parameters };
+        let trainings = Trainings::of(ground, wanted).runs;
+        let planned = trainings.iter().map(|(key, run)| planner.planned(key, run));
+        let runs: Vec<PlannedRun> = planned.collect::<Result<_, _>>()?;
         let missing = || runs.iter().filter(|run| run.kept != Kept::Finished);
         let tokens = missing().map(|run| run.tokens).sum();
         let steps = missing().map(|run| u64::from(run.steps)).sum();
@@ -97,49 +92,74 @@ impl Plan {
     }
 }
 
+/// Steps of trainings that a store does not have, without a look at their data: what a progress bar is long.
+pub fn steps_left(ground: &dyn Ground, store: &Store, wanted: &[Wanted]) -> u64 {
+    let runs = Trainings::of(ground, wanted).runs;
+    let missing = runs.iter().filter(|(key, _)| store.kept(key) != Kept::Finished);
+    missing.map(|(_, run)| u64::from(run.steps)).sum()
+}
+
+/// Trainings with their keys, each once, what it needs before it.
+struct Trainings<'a> {
+    ground: &'a dyn Ground,
+    seen: BTreeSet<String>,
+    runs: Vec<(String, Run)>,
+}
+
+impl<'a> Trainings<'a> {
+    fn of(ground: &'a dyn Ground, wanted: &[Wanted]) -> Self {
+        let mut trainings = Self { ground, seen: BTreeSet::new(), runs: Vec::new() };
+        for outcome in wanted {
+            match outcome {
+                Wanted::Neurons(ranking) => trainings.ranking(ranking),
+                Wanted::Weights(run) => trainings.run(run),
+            }
+        }
+        trainings
+    }
+
+    fn ranking(&mut self, ranking: &Ranking) {
+        let key = ranking.key(self.ground.identity());
+        if self.seen.insert(key.clone()) {
+            self.start(&Start::Base);
+            self.runs.push((key, ranking.run()));
+        }
+    }
+
+    fn run(&mut self, run: &Run) {
+        let key = run.key(self.ground.identity());
+        if !self.seen.insert(key.clone()) {
+            return;
+        }
+        self.start(&run.start);
+        if let Trains::KeyNeurons(rankings) | Trains::RandomNeurons { like: rankings, .. } = &run.trains {
+            rankings.iter().for_each(|ranking| self.ranking(ranking));
+        }
+        self.runs.push((key, run.clone()));
+    }
+
+    fn start(&mut self, start: &Start) {
+        match start {
+            Start::Fresh => {}
+            Start::Base => {
+                if let Base::Trained(run) = self.ground.base() {
+                    self.run(&run);
+                }
+            }
+            Start::After(run) => self.run(run),
+        }
+    }
+}
+
 struct Planner<'a> {
     ground: &'a dyn Ground,
     store: Option<&'a Store>,
     tokens_per_second: Option<f64>,
     parameters: u64,
-    seen: BTreeSet<String>,
-    runs: Vec<PlannedRun>,
 }
 
 impl Planner<'_> {
-    fn ranking(&mut self, ranking: &Ranking) -> Result<(), LabError> {
-        let key = ranking.key(self.ground.identity());
-        if !self.seen.insert(key.clone()) {
-            return Ok(());
-        }
-        self.start(&Start::Base)?;
-        self.add(&key, &ranking.run())
-    }
-
-    fn run(&mut self, run: &Run) -> Result<(), LabError> {
-        let key = run.key(self.ground.identity());
-        if !self.seen.insert(key.clone()) {
-            return Ok(());
-        }
-        self.start(&run.start)?;
-        if let Trains::KeyNeurons(rankings) | Trains::RandomNeurons { like: rankings, .. } = &run.trains {
-            rankings.iter().try_for_each(|ranking| self.ranking(ranking))?;
-        }
-        self.add(&key, run)
-    }
-
-    fn start(&mut self, start: &Start) -> Result<(), LabError> {
-        match start {
-            Start::Fresh => Ok(()),
-            Start::Base => match self.ground.base() {
-                Base::Given(_) => Ok(()),
-                Base::Trained(run) => self.run(&run),
-            },
-            Start::After(run) => self.run(run),
-        }
-    }
-
-    fn add(&mut self, key: &str, run: &Run) -> Result<(), LabError> {
+    fn planned(&self, key: &str, run: &Run) -> Result<PlannedRun, LabError> {
         let config = self.ground.config(run.steps, run.rate, run.start == Start::Fresh);
         let length = self.ground.tokens_per_sequence(&run.corpora)?;
         let sequences = match config.tokens_per_step {
@@ -148,7 +168,7 @@ impl Planner<'_> {
         };
         let tokens = (f64::from(run.steps) * sequences * length).round() as u64;
         let (trained, state_bytes) = self.state(&run.trains);
-        self.runs.push(PlannedRun {
+        Ok(PlannedRun {
             name: run.name.clone(),
             corpora: self.corpora(run),
             kept: self.store.map_or(Kept::Nothing, |store| store.kept(key)),
@@ -159,8 +179,7 @@ impl Planner<'_> {
             weights_bytes: self.ground.storage().bytes(self.ground.model()),
             state_bytes,
             seconds: self.tokens_per_second.map(|rate| tokens as f64 / rate),
-        });
-        Ok(())
+        })
     }
 
     fn corpora(&self, run: &Run) -> String {

@@ -82,6 +82,24 @@ pub enum Form {
     Gradient,
 }
 
+impl Form {
+    /// The one that this is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Change => Self::Gradient,
+            Self::Gradient => Self::Change,
+        }
+    }
+
+    /// What people call it: `approximated` or `exact`.
+    pub fn adjective(self) -> &'static str {
+        match self {
+            Self::Change => "approximated",
+            Self::Gradient => "exact",
+        }
+    }
+}
+
 /// The parts of a description that decide the outcome, without names.
 fn key(identity: &str, kind: &str, described: &impl Serialize) -> String {
     let mut value = serde_json::to_value(described).expect("a description serialises");

@@ -4,7 +4,7 @@ use maec_model::ModelConfig;
 use maec_world::{Abilities, END_ID, Numbers, PAD_ID, START_ID, WorldConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{LabError, TARGETS};
+use crate::{LabError, RunSettings, TARGETS};
 
 /// Everything about the workshop's trainings but the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -160,7 +160,7 @@ impl LabSettings {
 
     /// Steps of MAEC's masked trainings together (Θ_{A,L0}, Θ_{L0}, every Θ_{Li}), which every other row of Table 2 has too.
     pub fn budget(&self) -> u32 {
-        2 * self.ability_steps + TARGETS.len() as u32 * self.language_steps
+        RunSettings::from(self).budget(TARGETS.len())
     }
 
     /// The model these settings train.

@@ -22,6 +22,11 @@ pub trait Watch {
     /// A step was done; may break the run off, which keeps nothing of it but its last checkpoint.
     fn step(&self, news: News<'_>) -> ControlFlow<()>;
 
+    /// Asked between the batches of an exam; may break it off, which keeps nothing of it.
+    fn go_on(&self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
     /// An outcome of so many steps was found in the store.
     fn found(&self, _name: &str, _steps: u32) {}
 }

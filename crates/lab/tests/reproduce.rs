@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use maec_lab::report::{Cell as Shown, Part};
-use maec_lab::reproduce::{Numbers, Results, Tuned, measure, report};
-use maec_lab::{Exam, Lab, LabSettings, News, ProblemSet, Store, Watch, WorldGround};
+use maec_lab::reproduce::{Measures, Numbers, Results, Tables, Tuned, measure, report, wanted};
+use maec_lab::{
+    Catalog, Exam, Lab, LabSettings, News, ProblemSet, Store, Watch, WorldExam, WorldGround, steps_left,
+};
 
 /// Counts the steps that were trained.
 #[derive(Default)]
@@ -29,12 +31,22 @@ fn settings() -> LabSettings {
     }
 }
 
+fn catalogs(ground: &WorldGround) -> Vec<Catalog> {
+    ground.abilities().into_iter().map(|ability| Catalog::of_world(&ground.settings, ability)).collect()
+}
+
 fn numbers(store: &Store, watch: &Counter) -> Numbers {
     let ground = WorldGround::new(settings(), 7).expect("the settings make a world");
     let lab = Lab { ground: &ground, store, watch };
     let exam = Exam { set: ProblemSet::Test, problems: 4, texts: 3 };
-    let tuned = Tuned::published().expect("the published choices are JSON");
-    measure(&lab, &ground, &tuned, exam, &|_| {}).expect("everything trains")
+    let (catalogs, tuned) = (catalogs(&ground), Tuned::published().expect("the published choices are JSON"));
+    // What is planned is what is trained.
+    let before = (watch.0.get(), steps_left(&ground, store, &wanted(&catalogs, 7)));
+    let (chosen, examiner) = (tuned.chosen(catalogs[0].targets.len()), WorldExam { ground: &ground, exam });
+    let tables = Tables { seed: 7, catalogs: &catalogs, chosen: &chosen, examiner: &examiner };
+    let numbers = measure(&lab, &tables, &|_| {}).expect("everything trains");
+    assert_eq!(u64::from(watch.0.get() - before.0), before.1);
+    numbers
 }
 
 #[test]
@@ -87,9 +99,10 @@ fn every_table_is_measured_once_and_agrees_with_itself() {
 
     let results = Results {
         quick: true,
-        settings: settings(),
-        tuned: Tuned::published().expect("JSON"),
-        problems: 4,
+        of: Measures::World { settings: Box::new(settings()), tuned_on: vec![101], problems: 4 },
+        languages: ["en", "es", "zh", "bn", "te"].map(str::to_owned).to_vec(),
+        budget: settings().budget(),
+        chosen: Tuned::published().expect("JSON").chosen(4),
         seeds: vec![measured],
     };
     let report = report(&results, "maec reproduce --quick");

@@ -26,13 +26,13 @@ impl Artefacts {
     pub fn train(ground: &WorldGround, ability: &str) -> Result<Self> {
         let bar = Bar::new(ground);
         let lab = Lab { ground, store: &Store::memory(), watch: &bar };
-        let catalog = Catalog { settings: &ground.settings, ability };
+        let catalog = Catalog::of_world(&ground.settings, ability);
         let weights = |run| -> Result<Arc<dyn Weights>> { Ok(lab.train(&run)?.weights) };
         let base = lab.base()?;
         let ability = weights(catalog.ability_and_reference())?;
         let reference = weights(catalog.reference())?;
         let (mut languages, mut full_languages) = (Vec::new(), Vec::new());
-        for language in TARGETS {
+        for language in &catalog.targets {
             languages.push(weights(catalog.language(language))?);
             full_languages.push(weights(catalog.language_alone(language, Way::Full))?);
         }

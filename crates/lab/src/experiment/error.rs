@@ -77,6 +77,65 @@ pub enum ExperimentError {
         /// Those it has.
         known: Vec<String>,
     },
+    /// Tables are asked for, and nothing says what to ask.
+    #[error(
+        "the experiment has no `evaluation`: add one, for example `evaluation: {{abilities: {{{ability}: [{{task: jsonl, files: [questions.jsonl]}}]}}}}`"
+    )]
+    NoEvaluation {
+        /// One of its abilities.
+        ability: String,
+    },
+    /// An evaluation that leaves an ability out.
+    #[error(
+        "`evaluation` has no benchmark of `{ability}`: add one below `abilities`, for example `{ability}: [{{task: jsonl, files: [questions.jsonl]}}]`"
+    )]
+    NoBenchmark {
+        /// The ability.
+        ability: String,
+    },
+    /// Benchmarks that ask nothing where an ability is to arrive.
+    #[error("the benchmarks of `{ability}` ask nothing outside `{reference}`: add one in a target language")]
+    NotAsked {
+        /// The ability.
+        ability: String,
+        /// L0's code.
+        reference: String,
+    },
+    /// A question in a language that the experiment does not have.
+    #[error(
+        "{task}: `{id}` is in `{language}`, which the experiment does not have: leave it out, or give its `language`"
+    )]
+    ForeignQuestion {
+        /// The benchmark.
+        task: String,
+        /// The question.
+        id: String,
+        /// Its language, or what stands in its place.
+        language: String,
+    },
+    /// A question whose answer has no score of the name that counts.
+    #[error("{task}: `{id}` has no score `{score}`: leave `score` out, or ask questions that have it")]
+    NoScore {
+        /// The benchmark.
+        task: String,
+        /// The question.
+        id: String,
+        /// The score.
+        score: String,
+    },
+    /// A general corpus that holds out too little for perplexity.
+    #[error(
+        "`{path}` holds out {tokens} tokens, which fill no window of {window}: prepare it with a larger --held-out",
+        path = path.display()
+    )]
+    NoHeldOut {
+        /// The corpus.
+        path: PathBuf,
+        /// Its held-out tokens.
+        tokens: u64,
+        /// Tokens of a window.
+        window: usize,
+    },
     /// A setting of the trainings.
     #[error("training: {0}")]
     Training(#[source] TrainError),

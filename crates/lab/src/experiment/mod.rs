@@ -2,6 +2,7 @@
 
 mod count;
 mod error;
+mod evaluation;
 mod text;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::Form;
 pub use error::ExperimentError;
+pub use evaluation::{Benchmark, Evaluation};
 pub(crate) use text::recipe;
 
 /// What is trained from what. Left out settings are the paper's (Table 5), see [`Training`] and [`Scalars`].
@@ -55,6 +57,9 @@ pub struct Experiment {
     /// Eq. 2–5.
     #[serde(default)]
     pub parameters: Scalars,
+    /// What its models are asked, for the paper's tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<Evaluation>,
 }
 
 fn k1() -> f64 {

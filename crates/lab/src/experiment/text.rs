@@ -53,7 +53,8 @@ impl Experiment {
                 "give a positive number, for example 1",
             );
         }
-        self.check_training()
+        self.check_training()?;
+        self.check_evaluation()
     }
 
     fn check_languages(&self) -> Result<(), ExperimentError> {

@@ -1,12 +1,12 @@
-//! What is kept of an evaluation.
+//! What is kept of an exam.
 
 use std::collections::BTreeMap;
 
-use maec_eval::{Accuracy, ModelReport, PairedDifference, paired_difference};
+use maec_eval::{Accuracy, PairedDifference};
 use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
-use crate::world::REFERENCE;
+use crate::exam::Marks;
 
 /// One model's scores in one ability.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,47 +24,17 @@ pub struct Brief {
 }
 
 impl Brief {
-    /// From a model's report and the backbone's.
+    /// From a model's marks and the backbone's.
     ///
     /// # Errors
     /// When the two were asked different problems.
-    pub fn of(report: &ModelReport, backbone: &ModelReport, ability: &str) -> Result<Self, LabError> {
-        let choices = ability == "science";
-        let accuracy = |language: &maec_eval::LanguageReport| match choices {
-            true => language.choices.as_ref().map(|choices| choices.accuracy),
-            false => language.accuracy,
-        };
-        let by_language = report.languages.iter().filter_map(|l| Some((l.language.clone(), accuracy(l)?)));
-        let others = |report: &ModelReport| -> Vec<maec_eval::LanguageReport> {
-            report.languages.iter().filter(|l| l.language != REFERENCE.code()).cloned().collect()
-        };
-        let (mine, theirs) = (others(report), others(backbone));
-        let gain = match choices {
-            true => {
-                let samples = |all: Vec<maec_eval::LanguageReport>| -> Vec<maec_eval::Choice> {
-                    all.into_iter().filter_map(|l| l.choices).flat_map(|choices| choices.samples).collect()
-                };
-                paired_difference(&samples(mine), &samples(theirs))?
-            }
-            false => {
-                let samples = |all: Vec<maec_eval::LanguageReport>| -> Vec<maec_eval::Sample> {
-                    all.into_iter().flat_map(|l| l.samples).collect()
-                };
-                paired_difference(&samples(mine), &samples(theirs))?
-            }
-        };
-        let others = match choices {
-            true => report.choice_accuracy_without(REFERENCE.code()),
-            false => report.accuracy_without(REFERENCE.code()),
-        };
-        let perplexity =
-            report.languages.iter().filter_map(|l| Some((l.language.clone(), l.perplexity?.perplexity)));
+    pub fn of(marks: &Marks, backbone: &Marks, ability: &str, reference: &str) -> Result<Self, LabError> {
         Ok(Self {
-            accuracy: by_language.collect(),
-            others,
-            perplexity: perplexity.collect(),
-            mean_perplexity: report.mean_perplexity().unwrap_or(f64::NAN),
-            gain,
+            accuracy: marks.accuracy(ability),
+            others: marks.accuracy_without(ability, reference),
+            perplexity: marks.perplexity.clone(),
+            mean_perplexity: marks.mean_perplexity().unwrap_or(f64::NAN),
+            gain: marks.gain_without(backbone, ability, reference)?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Figures 3, 4 and 5.
 
-use super::tables::{average, of_ablation, perplexity};
+use super::tables::{average, of_ablation, outside, perplexity};
 use super::{Agreement, Brief, Results};
 use crate::report::{Estimate, Figure, Point, Series, Shape};
 
@@ -16,15 +16,14 @@ fn point(x: f64, y: Estimate) -> Point {
 pub(super) struct Score {
     /// For its id.
     id: &'static str,
-    /// Its axis.
-    axis: &'static str,
+    axis: fn(&Results) -> String,
     of: fn(&[&Brief]) -> Estimate,
 }
 
 /// Accuracy and perplexity, a figure each.
 pub(super) const SCORES: [Score; 2] = [
-    Score { id: "accuracy", axis: "accuracy outside en, %", of: average },
-    Score { id: "perplexity", axis: "mean perplexity of held-out text", of: perplexity },
+    Score { id: "accuracy", axis: |results| format!("accuracy {}, %", outside(results)), of: average },
+    Score { id: "perplexity", axis: |_| "mean perplexity of held-out text".to_owned(), of: perplexity },
 ];
 
 /// Fig. 3: without each part.
@@ -34,13 +33,14 @@ pub(super) fn ablation(results: &Results, ability: &str, score: Score) -> Figure
         .iter()
         .enumerate()
         .map(|(index, name)| point(index as f64, (score.of)(&of_ablation(results, ability, name))));
-    let series = Series { name: score.axis.to_owned(), points: points.collect() };
+    let axis = (score.axis)(results);
+    let series = Series { name: axis.clone(), points: points.collect() };
     Figure {
         id: format!("figure-3-{}-{ability}", score.id),
         title: format!("Fig. 3, {ability}: MAEC without each of its parts, {}", score.id),
         shape: Shape::Bars,
         x: "what is left out".into(),
-        y: score.axis.into(),
+        y: axis,
         labels: names.map(str::to_owned).to_vec(),
         series: vec![series],
         notes: vec![
@@ -61,13 +61,14 @@ pub(super) fn ratio(results: &Results, ability: &str, score: Score) -> Figure {
             .collect();
         point(100.0 * k2, (score.of)(&briefs))
     });
-    let series = Series { name: score.axis.to_owned(), points: points.collect() };
+    let axis = (score.axis)(results);
+    let series = Series { name: axis.clone(), points: points.collect() };
     Figure {
         id: format!("figure-4-{}-{ability}", score.id),
         title: format!("Fig. 4, {ability}: how much of the model takes the ability, {}", score.id),
         shape: Shape::Lines,
         x: "k₂, % of tensors".into(),
-        y: score.axis.into(),
+        y: axis,
         labels: Vec::new(),
         series: vec![series],
         notes: vec!["The paper's text: from 0.6 to 0.8 mathematics stays “approximately 35.5”, and falls at “both extremely low and high ratios”.".into()],

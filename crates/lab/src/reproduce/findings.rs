@@ -1,6 +1,7 @@
 //! What came out, in sentences that follow from the numbers.
 
-use super::tables::{average, gain, of_ablation, of_row, perplexity};
+use super::runs::SAME_ABILITY;
+use super::tables::{average, gain, of_ablation, of_row, outside, perplexity};
 use super::{Measured, Results};
 use crate::report::{Estimate, Part};
 
@@ -45,23 +46,31 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
     let base = of_row(results, ability, "Backbone");
     let g = gain(&maec);
     text.push(format!(
-        "Does the ability reach languages without data? MAEC has {:.1} % outside en, the backbone {:.1} %: {}, {}. Its perplexity is {:.2}, the backbone's {:.2}.",
+        "Does the ability reach languages without data? MAEC has {:.1} % {}, the backbone {:.1} %: {}, {}. Its perplexity is {:.2}, the backbone's {:.2}.",
         average(&maec).mean,
+        outside(results),
         average(&base).mean,
         points(&g),
         verdict(&g),
         perplexity(&maec).mean,
         perplexity(&base).mean,
     ));
+    let translated = match results.is_world() {
+        true => "than training on the translated ability, which here is exact",
+        false => "than training on the translated ability",
+    };
     for (other, claim) in [
         ("F-TV", "than task vectors of all parameters"),
         ("L-TV", "than task vectors of low-rank factors"),
         ("F-CPT_{L&A}", "than continual pre-training on everything with as many tokens"),
         ("F-CPT_A", "than continual pre-training on the ability alone"),
-        ("F-CPT_T", "than training on the translated ability, which here is exact"),
+        ("F-CPT_T", translated),
         ("MAEC, random tensors", "than the same merge with tensors drawn at random (Eq. 4)"),
         ("MAEC, random neurons", "than the same merge with neurons drawn at random (Eq. 1)"),
     ] {
+        if of_row(results, ability, other).is_empty() {
+            continue;
+        }
         let d = difference(results, ability, "MAEC", other);
         let appears = if d.seeds < 2 {
             "one seed decides nothing"
@@ -116,13 +125,17 @@ fn about(results: &Results, ability: &str) -> Vec<String> {
             .enumerate()
             .map(|(index, pair)| format!("{} {:.3}", pair.name, mean(index)))
             .collect();
-        let appears = match first.layers.len() > 1 {
+        let languages = first.layers.first().is_some_and(|pair| pair.name.starts_with(SAME_ABILITY));
+        let appears = match languages && first.layers.len() > 1 {
             true if mean(0) > mean(1) => ": the languages are closer than the abilities, as the paper says",
             true => ": the languages are not closer than the abilities, against what the paper says",
             false => "",
         };
-        text.push(format!("Mean cosine of what was changed (Fig. 5): {}{appears}.", pairs.join("; ")));
+        if !pairs.is_empty() {
+            text.push(format!("Mean cosine of what was changed (Fig. 5): {}{appears}.", pairs.join("; ")));
+        }
     }
+    text.extend(results.left_out(ability));
     text
 }
 

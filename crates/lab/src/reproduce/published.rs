@@ -1,7 +1,7 @@
 //! Numbers that the paper (arXiv 2410.07825) prints in its text. None is read off a figure.
 
 /// A row of Table 2: its name, tokens in billions, average of mathematics, its ICER, average of science, its ICER.
-type Baseline = (&'static str, Option<f64>, f64, Option<f64>, f64, Option<f64>);
+pub(super) type Baseline = (&'static str, Option<f64>, f64, Option<f64>, f64, Option<f64>);
 
 /// Table 2.
 pub(super) const TABLE_2: [Baseline; 13] = [
@@ -19,6 +19,26 @@ pub(super) const TABLE_2: [Baseline; 13] = [
     ("L-TV", Some(12.0), 34.0, Some(8.0), 40.9, Some(20.0)),
     ("MAEC", Some(12.0), 35.7, Some(3.6), 41.4, Some(10.9)),
 ];
+
+/// The paper's kinds of tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Domain {
+    /// MGSM and MSVAMP.
+    Mathematics,
+    /// M-ARC and others.
+    Science,
+}
+
+impl Domain {
+    /// What the paper has beside an ability, by what it is called.
+    pub(super) fn of(ability: &str) -> Option<Self> {
+        match ability.to_lowercase().as_str() {
+            "arithmetic" | "math" | "maths" | "mathematics" => Some(Self::Mathematics),
+            "science" => Some(Self::Science),
+            _ => None,
+        }
+    }
+}
 
 /// Table 3: row, and the change against the backbone on MMLU, MBPP, OpenbookQA.
 pub(super) const TABLE_3: [(&str, [f64; 3]); 2] =

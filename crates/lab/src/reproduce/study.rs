@@ -3,7 +3,10 @@
 use maec_checkpoint::Weights;
 use serde::{Deserialize, Serialize};
 
+use super::bench::Bench;
+use crate::catalog::Way;
 use crate::error::LabError;
+use crate::extract::{Counts, Overlap};
 
 /// How alike two trained models' changes are in one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -35,9 +38,50 @@ pub struct LayerPair {
     pub layers: Vec<Agreement>,
 }
 
+impl Bench<'_> {
+    /// The loss of every step by what is trained.
+    pub(super) fn losses(&self) -> Result<Vec<(String, Vec<f32>)>, LabError> {
+        let curves = self.catalog.curves(self.tables.seed).into_iter();
+        curves.map(|(name, run)| Ok((name, self.lab.train(&run)?.provenance.losses.clone()))).collect()
+    }
+
+    /// One ability in two languages, and two abilities in one language.
+    pub(super) fn layers(&self) -> Result<Vec<LayerPair>, LabError> {
+        let base = self.lab.base()?;
+        let here = self.weights(&self.catalog.ability_alone(Way::Full))?;
+        let layers = self.lab.ground.model().num_hidden_layers;
+        let pair =
+            |(name, run)| compare(name, base.as_ref(), here.as_ref(), self.weights(&run)?.as_ref(), layers);
+        self.catalog.compared(&self.others).into_iter().map(pair).collect()
+    }
+
+    /// How far 𝒩_A and other sets are the same.
+    pub(super) fn overlaps(&self) -> Result<Vec<(String, Counts)>, LabError> {
+        let base = self.lab.base()?;
+        let of_ability = self.lab.rank(&self.catalog.ability_neurons())?.0;
+        let overlap = |(name, ranking)| {
+            let other = self.lab.rank(&ranking)?.0;
+            let overlap = Overlap::of(base.tensors(), ("first", &of_ability), ("second", &other));
+            Ok((name, overlap.all))
+        };
+        self.catalog.neighbours(&self.others).into_iter().map(overlap).collect()
+    }
+
+    /// Optimizer state over full Adam's, by run.
+    pub(super) fn state(&self) -> Result<Vec<(String, f64)>, LabError> {
+        let c = self.catalog;
+        let mut state = Vec::new();
+        for run in [c.ability_and_reference(), c.reference(), c.ability_alone(Way::Full)] {
+            let provenance = self.lab.train(&run)?.provenance;
+            state.extend(provenance.memory.map(|memory| (run.name.clone(), memory.ratio())));
+        }
+        Ok(state)
+    }
+}
+
 /// Compares what two trainings changed, layer by layer, in f64.
-pub(super) fn compare(
-    name: &str,
+fn compare(
+    name: String,
     base: &dyn Weights,
     a: &dyn Weights,
     b: &dyn Weights,
@@ -64,5 +108,5 @@ pub(super) fn compare(
         let cosine = if norms > 0.0 { dot / norms } else { 0.0 };
         found.push(Agreement { cosine, l1: distance / count.max(1) as f64 });
     }
-    Ok(LayerPair { name: name.to_owned(), layers: found })
+    Ok(LayerPair { name, layers: found })
 }

@@ -1,11 +1,10 @@
 //! Tables 2, 3, 7 and 8, and Eq. 1's sets.
 
 use super::measure::{Measured, Row as Measurement};
-use super::published;
+use super::published::{self, Domain};
 use super::{Brief, Results};
 use crate::extract::Counts;
 use crate::report::{Cell, Column, Estimate, Row, Table};
-use crate::world::{REFERENCE, TARGETS};
 
 /// A column.
 fn column(name: impl Into<String>, unit: &str, decimals: usize) -> Column {
@@ -79,17 +78,22 @@ fn icer(rows: &[&Measurement]) -> Cell {
     }
 }
 
-fn is_science(ability: &str) -> bool {
-    ability == "science"
+/// What the average over all languages but the reference is called.
+pub(super) fn outside(results: &Results) -> String {
+    format!("outside {}", results.reference())
+}
+
+/// The average's column.
+fn average_column(results: &Results) -> Column {
+    column(format!("average {}", outside(results)), "%", 1)
 }
 
 /// Table 2, with the controls below the paper's rows.
 pub(super) fn baselines(results: &Results, ability: &str) -> Table {
     let mut columns = vec![column("tokens", "M", 2), column("training", "s", 0)];
-    let codes: Vec<&str> =
-        std::iter::once(REFERENCE).chain(TARGETS).map(|language| language.code()).collect();
-    columns.extend(codes.iter().map(|code| column(*code, "%", 1)));
-    columns.push(column("average outside en", "%", 1));
+    let codes = &results.languages;
+    columns.extend(codes.iter().map(|code| column(code, "%", 1)));
+    columns.push(average_column(results));
     columns.push(column("gain over the backbone", "points", 1));
     columns.push(column("ICER ↓", "M tokens a point", 3));
     columns.push(column("perplexity", "", 2));
@@ -113,29 +117,36 @@ pub(super) fn baselines(results: &Results, ability: &str) -> Table {
         cells.push(if is_backbone { Cell::Empty } else { icer(&found) });
         cells.push(Cell::Measured(perplexity(&briefs)));
         let number = |value: Option<f64>| value.map_or(Cell::Empty, Cell::Published);
-        let paper = published::TABLE_2.iter().find(|row| row.0 == name);
-        cells.push(number(paper.and_then(|row| row.1)));
-        cells.push(number(paper.map(|row| if is_science(ability) { row.4 } else { row.2 })));
-        cells.push(number(paper.and_then(|row| if is_science(ability) { row.5 } else { row.3 })));
+        let domain = Domain::of(ability);
+        let paper = published::TABLE_2.iter().find(|row| row.0 == name).zip(domain);
+        cells.push(number(paper.and_then(|(row, _)| row.1)));
+        let of = |row: &published::Baseline, domain| match domain {
+            Domain::Mathematics => (row.2, row.3),
+            Domain::Science => (row.4, row.5),
+        };
+        cells.push(number(paper.map(|(row, domain)| of(row, domain).0)));
+        cells.push(number(paper.and_then(|(row, domain)| of(row, domain).1)));
         rows.push(Row { name, cells });
     }
-    let budget = results.settings.budget();
+    let Results { budget, .. } = results;
+    let mut notes = results.left_out(ability);
+    notes.extend([
+        format!(
+            "Every continual pre-training (CPT, DA) has {budget} steps, as many as MAEC's masked trainings together. MAEC's tokens count these and the \
+             runs of Eq. 1; a task vector's count its own parts. Seconds are those of the machine that trained first, whatever else it did."
+        ),
+        "ICER = tokens ÷ improvement, which is how the paper's numbers are made (its text prints the inverse); empty where the mean did not improve.".into(),
+        "The last four rows are controls and variants: 𝒯 drawn at random, neurons drawn at random, the other of the two corpora that the paper gives Θ_{A,L0} (its \
+         Algorithm 1's line 5 has the ability alone), and the other form of Eq. 1 (summed gradients beside |Θ̃ − Θ|)."
+            .into(),
+        format!("The paper's averages are over es, bn, te; ours over {}.", codes.get(1..).unwrap_or_default().join(", ")),
+    ]);
     Table {
         id: format!("table-2-{ability}"),
         title: format!("Table 2, {ability}: MAEC beside its baselines"),
         columns,
         rows,
-        notes: vec![
-            format!(
-                "Every continual pre-training (CPT, DA) has {budget} steps, as many as MAEC's masked trainings together. MAEC's tokens count these and the short \
-                 runs of Eq. 1; a task vector's count its own parts. Seconds are those of the machine that trained first, whatever else it did."
-            ),
-            "ICER = tokens ÷ improvement, which is how the paper's numbers are made (its text prints the inverse); empty where the mean did not improve.".into(),
-            "The last four rows are controls and variants: 𝒯 drawn at random, neurons drawn at random, Algorithm 1's line 5 to the letter, and Eq. 1 with summed \
-             gradients in place of |Θ̃ − Θ|."
-                .into(),
-            "The paper's averages are over es, bn, te; ours over es, zh, bn, te.".into(),
-        ],
+        notes,
     }
 }
 
@@ -144,7 +155,7 @@ pub(super) fn out_of_domain(results: &Results, ability: &str) -> Table {
     let others: Vec<&str> = results.abilities().into_iter().filter(|other| *other != ability).collect();
     let mut columns = Vec::new();
     for other in &others {
-        columns.push(column(format!("{other}, average outside en"), "%", 1));
+        columns.push(column(format!("{other}, average {}", outside(results)), "%", 1));
         columns.push(column(format!("{other}, change"), "points", 1));
     }
     columns.push(column("perplexity", "", 2));
@@ -170,14 +181,16 @@ pub(super) fn out_of_domain(results: &Results, ability: &str) -> Table {
         title: format!("Table 3, trained on {ability}: what it does to what it was not trained on"),
         columns,
         rows,
-        notes: vec!["Our domain outside is the world's other ability and its general text; the paper's are MMLU, MBPP and OpenbookQA.".into()],
+        notes: vec![
+            "Our domains outside are the other abilities measured here and held-out general text; the paper's are MMLU, MBPP and OpenbookQA.".into(),
+        ],
     }
 }
 
 /// Table 7: the rows for small models.
 pub(super) fn small_models(results: &Results, ability: &str) -> Table {
     let columns = vec![
-        column("average outside en", "%", 1),
+        average_column(results),
         column("perplexity", "", 2),
         column("paper: Qwen2.5 0.5B", "%", 2),
         column("paper: Gemma2 2B", "%", 2),
@@ -223,7 +236,7 @@ pub(super) fn small_models(results: &Results, ability: &str) -> Table {
 pub(super) fn kinds(results: &Results, ability: &str) -> Table {
     let columns = vec![
         column("share of 𝒯", "%", 2),
-        column("average outside en", "%", 1),
+        average_column(results),
         column("perplexity", "", 2),
         column("paper: share of 𝒯", "%", 2),
         column("paper: average", "%", 2),

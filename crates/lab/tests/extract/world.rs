@@ -42,7 +42,8 @@ fn ground() -> WorldGround {
 }
 
 fn extraction(settings: &LabSettings) -> Extraction {
-    Extraction::of_world(&Catalog { settings, ability: "arithmetic" }, &CHOICE)
+    let catalog = Catalog::of_world(settings, "arithmetic");
+    Extraction::new(&catalog, CHOICE.parameters, &vec![CHOICE.mu; catalog.targets.len()])
 }
 
 /// Steps of everything.

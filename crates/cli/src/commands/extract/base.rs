@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Error, Result};
 use burn::tensor::Device;
 use maec_checkpoint::{Weights, fingerprint, sha256_hex};
-use maec_lab::{Backbone, Experiment, FilesGround, LabError, Store};
+use maec_lab::{Backbone, Experiment, FilesExam, FilesGround, LabError, Store};
 
 use crate::failure::{self, usage};
 use crate::models::{Model, Models, check_finite};
@@ -19,6 +19,8 @@ pub struct Opened {
     /// Files and folders that are read.
     pub inputs: Vec<PathBuf>,
     base: Model,
+    /// The experiment's own.
+    folder: PathBuf,
 }
 
 impl Opened {
@@ -62,7 +64,10 @@ impl Opened {
                 .iter()
                 .flat_map(|ability| [&ability.corpus].into_iter().chain(ability.translated.values())),
         );
-        let inputs = [path.to_owned()].into_iter().chain(corpora.map(|corpus| folder.join(corpus)));
+        let benchmarks = experiment.evaluation.iter().flat_map(|evaluation| evaluation.abilities.values());
+        let questions = benchmarks.flatten().flat_map(|asked| asked.files.iter().chain(&asked.data));
+        let inputs =
+            [path.to_owned()].into_iter().chain(corpora.chain(questions).map(|input| folder.join(input)));
         let inputs = inputs.chain(models.opened()).collect();
         // What is in the way is said before anything large is fetched.
         let open = |backbone: &Backbone| {
@@ -76,7 +81,20 @@ impl Opened {
         backbone.fingerprint =
             known_fingerprint(base.weights.as_ref(), &name, store, look && local.is_none()).map_err(one)?;
         let ground = if backbone.fingerprint.is_some() { open(&backbone)? } else { ground };
-        Ok(Self { ground, name, inputs, base })
+        Ok(Self { ground, name, inputs, base, folder: folder.to_owned() })
+    }
+
+    /// What the experiment asks its models, with the base's tokenizer.
+    ///
+    /// # Errors
+    /// Everything that stands in the way.
+    pub fn exam(&self) -> Result<FilesExam, Vec<String>> {
+        let tokenizer = self.base.full_tokenizer();
+        let found =
+            tokenizer.and_then(|tokenizer| Ok((self.base.stop_tokens(tokenizer.as_ref())?, tokenizer)));
+        let (stop, tokenizer) = found.map_err(|error| vec![failure::one_line(&error)])?;
+        FilesExam::open(&self.ground, &self.folder, tokenizer, stop)
+            .map_err(|problems| said(problems).collect())
     }
 
     /// Refuses a base with values that nothing can be trained from.
@@ -124,11 +142,11 @@ fn said(problems: Vec<LabError>) -> impl Iterator<Item = String> {
     problems.into_iter().map(|problem| failure::one_line(&problem.into()))
 }
 
-/// The first of several problems as an error of usage.
-pub fn first(problems: Vec<String>, path: &Path) -> Error {
+/// The first of several problems as an error of usage; `command` lists all.
+pub fn first(problems: Vec<String>, command: &str, path: &Path) -> Error {
     let more = match problems.len() {
         0 | 1 => String::new(),
-        n => format!(" ({} more; `maec extract {} --plan` lists all)", n - 1, path.display()),
+        n => format!(" ({} more; `maec {command} {} --plan` lists all)", n - 1, path.display()),
     };
     usage(format!("{}{more}", problems.first().map_or("", String::as_str)))
 }

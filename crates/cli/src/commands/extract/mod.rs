@@ -1,9 +1,9 @@
 //! `maec extract`: an ability and languages out of a base model, as key neurons, deltas and R(A), R(Li).
 
-mod base;
-mod plan;
+pub(super) mod base;
+pub(super) mod plan;
 mod table;
-mod watch;
+pub(super) mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -106,8 +106,9 @@ fn of_world(args: &Args, cache: &Path) -> Result<()> {
     let choices = choices.ok_or_else(|| {
         usage(format!("--ability is `{ability}`: this world teaches {}", known.join(" and ")))
     })?;
-    let catalog = Catalog { settings: &ground.settings, ability };
-    let extraction = Extraction::of_world(&catalog, &choices.maec);
+    let catalog = Catalog::of_world(&ground.settings, ability);
+    let weights = vec![choices.maec.mu; catalog.targets.len()];
+    let extraction = Extraction::new(&catalog, choices.maec.parameters, &weights);
     let store = Store::folder(cache);
     if args.plan {
         let plan = Plan::new(&ground, Some(&store), &extraction.wanted(args.exact), args.tokens_per_second)?;
@@ -127,7 +128,7 @@ fn of_experiment(args: &Args, path: &Path, cache: &Path) -> Result<()> {
     let opened = match Opened::open(path, experiment, &store, device, args.plan) {
         Ok(opened) => opened,
         Err(problems) if args.plan => return plan::refuse(problems, args.json),
-        Err(problems) => return Err(base::first(problems, path)),
+        Err(problems) => return Err(base::first(problems, "extract", path)),
     };
     let ground = &opened.ground;
     let extraction = ground.extraction(&ability)?;
@@ -141,27 +142,11 @@ fn of_experiment(args: &Args, path: &Path, cache: &Path) -> Result<()> {
     extract(args, out, ground, &store, &extraction, &BaseModel::Named(opened.name.clone()))
 }
 
-/// Prints what extracting each of an experiment's abilities would train, or what is in its way, from headers and manifests alone.
+/// Reads an experiment's file.
 ///
 /// # Errors
-/// When the file is no experiment, or something is in the way.
-pub fn print_plan(path: &Path, cache: &Path, tokens_per_second: Option<f64>) -> Result<()> {
-    let store = Store::folder(cache);
-    let experiment = read(path)?;
-    let names: Vec<String> = experiment.abilities.iter().map(|ability| ability.name.clone()).collect();
-    let opened = match Opened::open(path, experiment, &store, burn::tensor::Device::flex(), true) {
-        Ok(opened) => opened,
-        Err(problems) => return plan::refuse(problems, false),
-    };
-    for name in names {
-        let extraction = opened.ground.extraction(&name)?;
-        let known = opened.ground.has_fingerprint().then_some(&store);
-        plan::print(&Plan::new(&opened.ground, known, &extraction.wanted(false), tokens_per_second)?, false)?;
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<Experiment> {
+/// When it is none.
+pub(super) fn read(path: &Path) -> Result<Experiment> {
     Experiment::from_yaml(&input::text(path)?).with_context(|| path.display().to_string())
 }
 

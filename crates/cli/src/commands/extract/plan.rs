@@ -99,7 +99,7 @@ pub fn refuse(problems: Vec<String>, json: bool) -> Result<()> {
 }
 
 /// Seconds for people.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7200.0 => format!("{:.0} min", s / 60.0),

@@ -11,6 +11,8 @@ use crate::{interrupt, progress, table};
 /// A bar over the steps that are not in the store.
 pub struct Bar {
     bar: ProgressBar,
+    /// What the trainings are for, where that is said.
+    stage: RefCell<String>,
     /// The training at hand and its steps so far: one that goes on from a checkpoint begins further on.
     at: RefCell<(String, u32)>,
 }
@@ -18,7 +20,13 @@ pub struct Bar {
 impl Bar {
     /// A bar over so many steps.
     pub fn new(label: &str, steps: u64) -> Self {
-        Self { bar: progress::bar(label, steps), at: RefCell::default() }
+        Self { bar: progress::bar(label, steps), stage: RefCell::default(), at: RefCell::default() }
+    }
+
+    /// Says what comes next.
+    pub fn say(&self, stage: &str) {
+        self.bar.set_message(stage.to_owned());
+        self.stage.replace(format!("{stage} · "));
     }
 
     /// Takes it away.
@@ -35,8 +43,12 @@ impl Watch for Bar {
         }
         self.bar.inc(u64::from(news.step.saturating_sub(at.1)));
         at.1 = news.step;
-        let rate = table::count(news.tokens_per_second as u64);
-        self.bar.set_message(format!("{} · loss {:.3} · {rate} tokens/s", news.name, news.loss));
+        let (stage, rate) = (self.stage.borrow(), table::count(news.tokens_per_second as u64));
+        self.bar.set_message(format!("{stage}{} · loss {:.3} · {rate} tokens/s", news.name, news.loss));
+        interrupt::flow()
+    }
+
+    fn go_on(&self) -> ControlFlow<()> {
         interrupt::flow()
     }
 }

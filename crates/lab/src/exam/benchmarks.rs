@@ -1,0 +1,147 @@
+//! Benchmarks of an experiment with their files read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use maec_checkpoint::read_file;
+use maec_tasks::{Input, Kind, Options, Sample, Task};
+use serde_json::json;
+
+use super::Answer;
+use crate::error::LabError;
+use crate::experiment::{AbilityCorpora, Benchmark, Experiment, ExperimentError};
+
+/// A benchmark, ready to be asked.
+pub(super) struct Asked {
+    /// The ability that it is of.
+    pub ability: String,
+    /// Its questions.
+    pub task: Task,
+    benchmark: Benchmark,
+    kind: Kind,
+    reference: String,
+    /// SHA-256 of its files by name.
+    files: BTreeMap<String, String>,
+}
+
+impl Asked {
+    /// Reads a benchmark's files, relative to `folder`.
+    pub(super) fn read(
+        ability: &str,
+        benchmark: &Benchmark,
+        experiment: &Experiment,
+        folder: &Path,
+    ) -> Result<Self, LabError> {
+        let kind = benchmark.kind()?;
+        let read = |path: &Path, language: Option<&str>| -> Result<Input, LabError> {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            Ok(Input::new(&name, language, &read_file(path)?)?)
+        };
+        let language = benchmark.language.as_deref();
+        let mut inputs = Vec::new();
+        if let Some(data) = &benchmark.data {
+            let known: BTreeSet<&str> =
+                maec_tasks::MGSM_LANGUAGES.iter().map(|language| language.code).collect();
+            let codes: Vec<&str> = match language {
+                Some(code) => vec![code],
+                None => experiment.codes().filter(|code| known.contains(code)).collect(),
+            };
+            for file in kind.files(&codes, benchmark.shots.unwrap_or_else(|| kind.default_shots()))? {
+                inputs
+                    .push(read(&folder.join(data).join(&file.path), file.language.as_deref().or(language))?);
+            }
+        }
+        for path in &benchmark.files {
+            inputs.push(read(&folder.join(path), language)?);
+        }
+        let (shots, max_new_tokens) = (benchmark.shots, benchmark.max_new_tokens);
+        let asked = Self {
+            ability: ability.to_owned(),
+            task: Task::new(kind, &inputs, &Options { shots, max_new_tokens, ..Options::default() })?,
+            benchmark: benchmark.clone(),
+            kind,
+            reference: experiment.reference.clone(),
+            files: inputs.iter().map(|file| (file.name().to_owned(), file.sha256().to_owned())).collect(),
+        };
+        let codes: BTreeSet<&str> = experiment.codes().collect();
+        let foreign = |group: &str| !codes.contains(asked.language(group).as_str());
+        match asked.task.items().iter().find(|item| foreign(&item.group)) {
+            Some(item) => Err(ExperimentError::ForeignQuestion {
+                task: benchmark.task.clone(),
+                id: item.id.clone(),
+                language: asked.language(&item.group),
+            }
+            .into()),
+            None => Ok(asked),
+        }
+    }
+
+    /// The language of a group of questions, which of `mmlu` is a subject.
+    pub(super) fn language(&self, group: &str) -> String {
+        let given = self.benchmark.language.as_deref();
+        match self.kind {
+            Kind::Mmlu => given.unwrap_or(&self.reference).to_owned(),
+            Kind::Gsm8k => given.unwrap_or(group).to_owned(),
+            _ => group.to_owned(),
+        }
+    }
+
+    /// Whether a question is in another language than the reference.
+    fn goes_outside(&self) -> bool {
+        self.task.items().iter().any(|item| self.language(&item.group) != self.reference)
+    }
+
+    /// Questions by language, of each group at most so many.
+    pub(super) fn questions(&self, limit: Option<usize>) -> BTreeMap<String, usize> {
+        let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
+        for item in self.task.items() {
+            *groups.entry(&item.group).or_default() += 1;
+        }
+        let mut questions = BTreeMap::new();
+        for (group, count) in groups {
+            *questions.entry(self.language(group)).or_default() +=
+                limit.map_or(count, |limit| count.min(limit));
+        }
+        questions
+    }
+
+    /// What came of a question, right where the score that counts is 1; `number` tells the experiment's benchmarks apart.
+    pub(super) fn answer(&self, number: usize, sample: &Sample) -> Result<Answer, LabError> {
+        let counts = self.benchmark.score(self.kind);
+        let score = counts.iter().find_map(|score| sample.scores.get(*score));
+        let score = score.ok_or_else(|| ExperimentError::NoScore {
+            task: self.benchmark.task.clone(),
+            id: sample.id.clone(),
+            score: counts.join(" or "),
+        })?;
+        // The same row of a translated subject is the same problem.
+        let prefix = self.benchmark.language.as_ref().map(|code| format!("{code}/")).unwrap_or_default();
+        let problem = sample.problem.strip_prefix(prefix.as_str()).unwrap_or(&sample.problem);
+        Ok(Answer {
+            id: format!("{number}/{}", sample.id),
+            problem: format!("{}/{problem}", self.kind),
+            correct: *score == 1.0,
+        })
+    }
+
+    /// Everything that decides what a model answers and how that counts.
+    pub(super) fn identity(&self) -> serde_json::Value {
+        let Benchmark { task, language, shots, max_new_tokens, score, .. } = &self.benchmark;
+        json!({
+            "ability": self.ability, "task": task, "language": language, "shots": shots,
+            "max_new_tokens": max_new_tokens, "score": score, "files": self.files,
+        })
+    }
+}
+
+/// The abilities that nothing is asked about where they are to arrive.
+pub(super) fn unasked(experiment: &Experiment, all: &[Asked]) -> Vec<LabError> {
+    let outside = all.iter().filter(|asked| asked.goes_outside());
+    let outside: BTreeSet<&str> = outside.map(|asked| asked.ability.as_str()).collect();
+    let missing = experiment.abilities.iter().filter(|ability| !outside.contains(ability.name.as_str()));
+    let problem = |ability: &AbilityCorpora| {
+        let (ability, reference) = (ability.name.clone(), experiment.reference.clone());
+        ExperimentError::NotAsked { ability, reference }.into()
+    };
+    missing.map(problem).collect()
+}
