@@ -5,8 +5,7 @@ mod common;
 use std::fs;
 
 use common::{json, ok, refused, said};
-use maec_lab::LabSettings;
-use maec_lab::tune::{Method, Plan, Search, Tuning};
+use maec_lab::tune::{Method, Search, Tuning, plan};
 use serde_json::json;
 
 /// Settings of models that learn nothing, in no time.
@@ -55,8 +54,8 @@ fn what_must_not_or_cannot_be_searched_is_refused_before_training() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("arithmetic.json"), json!({"abilities": "arithmetic"}).to_string()).unwrap();
     let journal = folder.path().join("other.json.trials.jsonl");
-    let plan = Plan::new("science", Method::Maec, Search::Random { trials: 64 }, vec![101]);
-    let header = json!({"maec_tune": 1, "plan": Plan { settings: LabSettings::paper(), ..plan }});
+    let plan = plan("science", Method::Maec, Search::Random { trials: 64 }, vec![101]);
+    let header = json!({"maec_tune": 1, "plan": plan});
     fs::write(&journal, format!("{header}\n")).unwrap();
     let refused = |line: &str| refused(folder.path(), 2, &format!("tune --out t.json {line}"));
     for (line, expected) in [

@@ -7,13 +7,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use maec_lab::reproduce::Tuned;
 use maec_lab::tune::{
-    Advance, Axis, Method, Objective, Plan, Scorer, Search, Space, Trial, TuneError, Tuning, Values,
-    pareto_front, tune,
+    Advance, Axis, Method, Objective, Plan, Scorer, Search, Space, Trial, TuneError, Tuning, Values, tune,
 };
-use maec_lab::{LabError, MaecChoice, ProblemSet, Scores};
+use maec_lab::{LabError, LabSettings, MaecChoice, Scores};
 use maec_world::Abilities;
-use proptest::prelude::*;
 
 /// Scores by a formula: accuracy peaks at β = 0.3, k₂ = 0.8 (β matters most, μ not at all), perplexity grows with γ.
 struct Formula {
@@ -46,7 +45,7 @@ impl Scorer for Formula {
 }
 
 fn plan(search: Search) -> Plan {
-    Plan::new("arithmetic", Method::Maec, search, vec![101, 102])
+    maec_lab::tune::plan("arithmetic", Method::Maec, search, vec![101, 102])
 }
 
 fn go(plan: &Plan, scorer: &dyn Scorer, journal: Option<&Path>, threads: usize) -> Result<Tuning, TuneError> {
@@ -83,16 +82,6 @@ fn a_grid_is_covered_exactly() {
     let best = tuning.best().choice.parameters;
     assert_eq!((best.beta, best.gamma, best.k2, tuning.within_limit), (0.5, 0.2, 0.8, true));
     assert_eq!(tuning.choice, tuning.best().choice);
-}
-
-#[test]
-fn the_finest_grid_within_a_number_of_trials() {
-    let space = Space::of(Method::Maec);
-    for (trials, per) in [(32, 2), (242, 2), (243, 3), (1024, 4)] {
-        assert_eq!(Search::grid_within(&space, trials).unwrap(), Search::Grid { per });
-    }
-    assert!(matches!(Search::grid_within(&space, 31), Err(TuneError::SmallGrid { least: 32 })));
-    assert_eq!(Search::grid_within(&Space::of(Method::FTv), 24).unwrap(), Search::Grid { per: 24 });
 }
 
 #[test]
@@ -180,118 +169,18 @@ fn a_longer_search_goes_on_from_a_shorter_one() {
 }
 
 #[test]
-fn another_searchs_journal_is_refused_with_the_difference() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal");
-    let first = plan(Search::Random { trials: 4 });
-    go(&first, &Formula::new(2), Some(&path), 1).unwrap();
-    let before = fs::read(&path).unwrap();
-    let refused =
-        |plan: &Plan| go(plan, &Formula::new(plan.seeds.len()), Some(&path), 1).unwrap_err().to_string();
-    let gamma = first.space.clone().with(Axis::Gamma, Values::range(0.2, 3.0));
-    let steps = maec_lab::LabSettings { ability_steps: 7, ..first.settings.clone() };
-    for (plan, difference) in [
-        (Plan { space: gamma, ..first.clone() }, "(space.gamma.range.high: 2.0 → 3.0)"),
-        (Plan { seeds: vec![101, 103], ..first.clone() }, "(seeds: [101,102] → [101,103])"),
-        (Plan { settings: steps, ..first.clone() }, "(settings.ability_steps: 400 → 7)"),
-        (Plan { seed: 5, ..first.clone() }, "(seed: 1 → 5)"),
-        (Plan { search: Search::Model { trials: 4 }, ..first.clone() }, "(search.random: "),
-    ] {
-        let message = refused(&plan);
-        assert!(message.contains(difference) && message.contains("another output"), "{message}");
-    }
-    assert_eq!(fs::read(&path).unwrap(), before);
-    // A damaged line is named, and so is a file that is none of ours, which stays as it is.
-    let text = String::from_utf8(before).unwrap();
-    fs::write(&path, text.replacen("\"number\":", "\"nomber\":", 1)).unwrap();
-    assert!(refused(&first).contains("is damaged"));
-    for bytes in [&b"a letter\n"[..], b"a letter", b"\xff\xfe\n", b"{}\n", b"\n"] {
-        fs::write(&path, bytes).unwrap();
-        assert!(refused(&first).contains("is no journal"), "{bytes:?}");
-        assert_eq!(fs::read(&path).unwrap(), bytes);
-    }
-}
-
-#[test]
-fn two_searches_do_not_write_one_journal() {
-    struct Nested<'a>(Formula, &'a Path);
-    impl Scorer for Nested<'_> {
-        fn base(&self) -> &[Scores] {
-            self.0.base()
-        }
-        fn score(&self, choice: &MaecChoice) -> Result<Vec<Scores>, LabError> {
-            let other = go(&plan(Search::Random { trials: 1 }), &Formula::new(2), Some(self.1), 1);
-            assert!(matches!(other, Err(TuneError::Busy { .. })), "{other:?}");
-            self.0.score(choice)
-        }
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal");
-    let nested = Nested(Formula::new(2), &path);
-    let tuning = go(&plan(Search::Random { trials: 1 }), &nested, Some(&path), 1).unwrap();
-    assert_eq!(tuning.trials.len(), 1);
-}
-
-#[test]
-fn what_must_not_be_tuned_on_is_refused() {
+fn an_ability_that_the_world_does_not_teach_is_refused() {
     let good = plan(Search::Random { trials: 4 });
-    let refused = |plan: Plan| plan.check().unwrap_err();
-    for seed in [0, 1, 3, 99] {
-        let error = refused(Plan { seeds: vec![101, seed], ..good.clone() });
-        assert!(matches!(error, TuneError::TestSeed { seed: found } if found == seed));
-        assert!(error.to_string().contains("validation seeds, such as 101,102,103"), "{error}");
-    }
-    assert!(matches!(refused(Plan { seeds: vec![], ..good.clone() }), TuneError::Seeds { .. }));
-    assert!(matches!(refused(Plan { seeds: vec![101, 101], ..good.clone() }), TuneError::Seeds { .. }));
-    let mut test = good.clone();
-    test.exam.set = ProblemSet::Test;
-    assert!(matches!(refused(test), TuneError::Exam(_)));
-    let mut nothing = good.clone();
-    nothing.exam.texts = 0;
-    assert!(matches!(refused(nothing), TuneError::Exam(_)));
-    assert!(matches!(refused(Plan { ability: "cooking".into(), ..good.clone() }), TuneError::Ability { .. }));
-    let mut arithmetic = Plan { ability: "science".into(), ..good.clone() };
-    arithmetic.settings.abilities = Abilities::Arithmetic;
-    assert!(refused(arithmetic).to_string().contains("no `science`"));
-    for limit in [f64::NAN, 0.0, f64::INFINITY] {
-        let objective = Objective { perplexity_limit: limit };
-        assert!(matches!(refused(Plan { objective, ..good.clone() }), TuneError::Limit(_)));
-    }
-    for (axis, values) in [
-        (Axis::K2, Values::range(0.5, 1.5)),
-        (Axis::K2, Values::List(vec![-0.5, 0.5])),
-        (Axis::Beta, Values::range(1.0, 0.0)),
-        (Axis::Beta, Values::range(0.0, f64::NAN)),
-        (Axis::Gamma, Values::List(vec![])),
-        (Axis::Gamma, Values::List(vec![2.0, 1.0])),
-    ] {
-        let space = good.space.clone().with(axis, values);
-        assert!(
-            matches!(refused(Plan { space, ..good.clone() }), TuneError::Values { axis: of, .. } if of == axis)
-        );
-    }
-    let lambda = good.space.clone().with(Axis::Lambda, Values::range(0.0, 1.0));
-    assert!(matches!(refused(Plan { space: lambda, ..good.clone() }), TuneError::NoSuchAxis { .. }));
-    let fixed = Space::of(Method::LTv).with(Axis::Lambda, Values::fixed(0.5));
-    let fixed = Plan { space: fixed, method: Method::LTv, ..good.clone() };
-    assert!(matches!(refused(fixed), TuneError::NothingFree));
-    for search in
-        [Search::Random { trials: 0 }, Search::Model { trials: 1 << 40 }, Search::Grid { per: 1000 }]
-    {
-        assert!(matches!(refused(Plan { search, ..good.clone() }), TuneError::Trials { .. }));
-    }
-    assert!(matches!(refused(Plan { search: Search::Grid { per: 1 }, ..good }), TuneError::SmallGrid { .. }));
-}
-
-#[test]
-fn values_as_people_write_them() {
-    let read = |text: &str| text.parse::<Values>();
-    assert_eq!(read("0.2..2").unwrap(), Values::range(0.2, 2.0));
-    assert_eq!(read("0.6, 0.7").unwrap(), Values::List(vec![0.6, 0.7]));
-    assert_eq!(read("-1").unwrap(), Values::fixed(-1.0));
-    for text in ["", "..", "1..", "a", "1,,2", "inf", "nan..1", "1..b"] {
-        assert!(matches!(read(text), Err(TuneError::NoValues(_))), "{text}");
-    }
+    good.check().unwrap();
+    let refused = |plan: Plan| plan.check().unwrap_err().to_string();
+    assert!(
+        refused(Plan { ability: "cooking".into(), ..good.clone() }).contains("one of arithmetic, science")
+    );
+    let settings = LabSettings { abilities: Abilities::Arithmetic, ..LabSettings::paper() };
+    let arithmetic = Plan { ability: "science".into(), settings: Some(settings), ..good.clone() };
+    assert!(refused(arithmetic).contains("no `science`"));
+    let settings = LabSettings { width: 0, ..LabSettings::paper() };
+    assert!(refused(Plan { settings: Some(settings), ..good }).contains("settings"));
 }
 
 #[test]
@@ -315,7 +204,7 @@ fn an_infinite_perplexity_is_a_number_in_files() {
         }
     }
     let base = vec![Scores { other_languages: 0.1, perplexity: 3.0 }];
-    let plan = Plan::new("science", Method::FTv, Search::Grid { per: 4 }, vec![101]);
+    let plan = maec_lab::tune::plan("science", Method::FTv, Search::Grid { per: 4 }, vec![101]);
     let tuning = go(&plan, &Ruin(base), None, 1).unwrap();
     assert_eq!(Tuning::read(json(&tuning).as_bytes()).unwrap(), tuning);
     assert!(!tuning.within_limit);
@@ -344,23 +233,26 @@ fn sensitivity_ranks_the_right_parameter_first() {
     assert!((beta.accuracy.spread - 0.225).abs() < 1e-12, "{beta:?}");
 }
 
+/// The studio's own test makes the same file (web/src/studio/tuning.rs).
 #[test]
-fn the_outcome_is_read_back_and_others_are_refused() {
-    let tuning = go(&plan(Search::Model { trials: 20 }), &Formula::new(2), None, 2).unwrap();
-    let text = json(&tuning);
-    assert_eq!(Tuning::read(text.as_bytes()).unwrap(), tuning);
-    for bad in [
-        "",
-        "[]",
-        "{}",
-        &text.replace("\"version\":1", "\"version\":9"),
-        &text.replace("\"best\":", "\"worst\":"),
-        &text[..text.len() / 2],
-    ] {
-        assert!(matches!(Tuning::read(bad.as_bytes()), Err(TuneError::NoTuning(_))), "{bad}");
-    }
-    let beyond = text.replace(&format!("\"best\":{}", tuning.best), "\"best\":99");
-    assert!(matches!(Tuning::read(beyond.as_bytes()), Err(TuneError::NoTuning(_))) || text == beyond);
+fn what_the_studio_saves_is_read_and_taken() {
+    let saved = include_bytes!("../../../tests/tuning/page.json");
+    let tuning = Tuning::read(saved).unwrap();
+    assert_eq!((tuning.plan.pack.as_deref(), &tuning.plan.seeds[..]), (Some("0123456789abcdef"), &[1][..]));
+    assert_eq!(json(&tuning), String::from_utf8_lossy(saved).trim_end(), "written again, it is the same");
+    let mut tuned = Tuned::published().unwrap();
+    let before = tuned.clone();
+    tuned.take(&tuning);
+    assert_eq!(tuned.abilities["arithmetic"].maec, tuning.choice);
+    assert_ne!(tuned.abilities["arithmetic"].maec, before.abilities["arithmetic"].maec);
+    assert_eq!(tuned.abilities["science"], before.abilities["science"]);
+    // Its seed is a test seed, so that whoever reports on it sees that it was tuned on.
+    assert_eq!(tuned.seeds.first(), Some(&1));
+    // It is drawn as the companion's own are.
+    let report = maec_lab::tune::report(&tuning, "");
+    assert!(
+        serde_json::to_string(&report).unwrap().contains("with the models of pack 0123456789abcdef (seed 1)")
+    );
 }
 
 #[test]
@@ -382,46 +274,4 @@ fn the_report_says_what_the_outcome_says() {
     assert_eq!(rows("best")[0], format!("trial {}", tuning.best));
     assert_eq!(rows("front"), tuning.pareto.iter().map(|n| format!("trial {n}")).collect::<Vec<_>>());
     assert_eq!(rows("sensitivity").len(), 5);
-}
-
-fn trials(scores: &[(u8, u8)]) -> Vec<Trial> {
-    let trial = |(number, (accuracy, ratio)): (usize, &(u8, u8))| Trial {
-        number,
-        choice: Space::unnamed(),
-        accuracy: f64::from(*accuracy) / 10.0,
-        perplexity_ratio: f64::from(*ratio) / 10.0,
-        seeds: Vec::new(),
-    };
-    scores.iter().enumerate().map(trial).collect()
-}
-
-proptest! {
-    #[test]
-    fn the_front_is_what_no_trial_beats(scores in prop::collection::vec((0u8..12, 0u8..12), 1..40)) {
-        let trials = trials(&scores);
-        let beats = |a: &Trial, b: &Trial| {
-            let no_worse = a.accuracy >= b.accuracy && a.perplexity_ratio <= b.perplexity_ratio;
-            no_worse && (a.accuracy > b.accuracy || a.perplexity_ratio < b.perplexity_ratio)
-        };
-        let unbeaten = trials.iter().filter(|b| !trials.iter().any(|a| beats(a, b)));
-        let expected: BTreeSet<usize> = unbeaten.map(|trial| trial.number).collect();
-        let front = pareto_front(&trials);
-        prop_assert_eq!(front.iter().copied().collect::<BTreeSet<_>>(), expected);
-        let sorted = front.is_sorted_by(|a, b| trials[*a].perplexity_ratio <= trials[*b].perplexity_ratio);
-        prop_assert!(sorted);
-    }
-
-    #[test]
-    fn the_best_is_the_most_accurate_within_the_limit(
-        scores in prop::collection::vec((0u8..12, 0u8..20), 1..40), limit in 1u8..20,
-    ) {
-        let trials = trials(&scores);
-        let objective = Objective { perplexity_limit: f64::from(limit) / 10.0 };
-        let best = objective.ranked(&trials)[0];
-        let allowed = trials.iter().filter(|trial| objective.allows(trial));
-        match allowed.map(|trial| trial.accuracy).max_by(f64::total_cmp) {
-            Some(accuracy) => prop_assert!(objective.allows(best) && best.accuracy == accuracy),
-            None => prop_assert!(trials.iter().all(|trial| trial.perplexity_ratio >= best.perplexity_ratio)),
-        }
-    }
 }

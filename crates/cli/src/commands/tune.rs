@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use maec_checkpoint::{ByteSink as _, FileSink};
 use maec_lab::tune::{
-    Advance, Axis, Method, Objective, Plan, Search, Space, Trial, TuneError, Tuning, Values, Worlds,
-    check_journal, report, runs, tune,
+    Advance, Axis, Method, Objective, Plan, Search, SearchError, Space, Trial, TuneError, Tuning, Values,
+    Worlds, check_journal, plan, report, runs, tune,
 };
 use maec_lab::{Catalog, Exam, LabSettings, News, ProblemSet, Run, Store, Trains, Watch, WorldGround};
 
@@ -98,12 +98,11 @@ enum SearchArg {
 
 fn set(text: &str) -> Result<(Axis, Values), String> {
     let (name, values) = text.split_once('=').ok_or("write NAME=VALUES, such as gamma=0.2..2")?;
-    Ok((name.parse()?, values.parse().map_err(|error: TuneError| error.to_string())?))
+    Ok((name.parse()?, values.parse().map_err(|error: SearchError| error.to_string())?))
 }
 
 impl Args {
-    fn plan(&self) -> Result<Plan> {
-        let settings = self.settings.as_deref().map_or(Ok(LabSettings::paper()), settings)?;
+    fn plan(&self, settings: LabSettings) -> Result<Plan> {
         let method = match self.method {
             MethodArg::Maec => Method::Maec,
             MethodArg::FTv => Method::FTv,
@@ -124,15 +123,16 @@ impl Args {
         };
         let exam = Exam { set: ProblemSet::Validation, problems: self.problems, texts: self.texts };
         let objective = Objective { perplexity_limit: self.limit };
-        let plan = Plan::new(&self.ability, method, search, self.seeds.clone());
-        let plan = Plan { space, exam, objective, settings, seed: self.draw_seed, ..plan };
+        let plan = plan(&self.ability, method, search, self.seeds.clone());
+        let plan = Plan { space, exam, objective, settings: Some(settings), seed: self.draw_seed, ..plan };
         plan.check().map_err(failed)?;
         Ok(plan)
     }
 }
 
 /// A refusal is usage.
-fn failed(error: TuneError) -> Error {
+fn failed(error: impl Into<TuneError>) -> Error {
+    let error = error.into();
     if error.is_usage() { usage(error.to_string()) } else { error.into() }
 }
 
@@ -146,7 +146,8 @@ fn settings(path: &Path) -> Result<LabSettings> {
 /// # Errors
 /// When the arguments make no search, a training or a trial fails, or a file can't be written.
 pub fn run(args: &Args) -> Result<()> {
-    let plan = args.plan()?;
+    let settings = args.settings.as_deref().map_or(Ok(LabSettings::paper()), settings)?;
+    let plan = args.plan(settings.clone())?;
     let mut journal = args.out.clone().into_os_string();
     journal.push(".trials.jsonl");
     let journal = PathBuf::from(journal);
@@ -164,7 +165,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let store = Store::folder(cache);
     for &seed in &plan.seeds {
-        add(&mut worlds, &plan, &store, seed)?;
+        add(&mut worlds, &plan, &settings, &store, seed)?;
     }
     let threads = args.threads.or(std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let bar = Trials::new(&plan);
@@ -180,9 +181,9 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Trains a seed's parts with a bar over all steps.
-fn add(worlds: &mut Worlds, plan: &Plan, store: &Store, seed: u64) -> Result<()> {
-    let ground = WorldGround::new(plan.settings.clone(), seed)?;
-    let catalog = Catalog { settings: &plan.settings, ability: &plan.ability };
+fn add(worlds: &mut Worlds, plan: &Plan, settings: &LabSettings, store: &Store, seed: u64) -> Result<()> {
+    let ground = WorldGround::new(settings.clone(), seed)?;
+    let catalog = Catalog::of_world(settings, &plan.ability);
     let steps = Steps::of(&runs(&catalog, plan.method), ground.base_run().steps);
     let bar = Training(progress::bar(&format!("seed {seed}"), steps.total));
     let mut done = steps.base;

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use maec_checkpoint::Weights;
-use maec_lab::{Exam, LabSettings, MaecChoice, Merged, Parts, ProblemSet, TARGETS, WorldGround, merge};
+use maec_lab::{
+    Exam, LabSettings, MaecChoice, Merged, Parts, ProblemSet, TARGETS, WorldExam, WorldGround, merge,
+};
 use maec_recipe::{MergeMethod, Recipe};
 
 use crate::failure::usage;
@@ -127,7 +129,7 @@ fn evaluate(
     let bar = progress::spinner("evaluating");
     let test = |name: &str, weights: &dyn Weights| -> Result<Row> {
         bar.set_message(format!("evaluating {name}"));
-        Ok(Row::new(exam.hold(ground, name, weights)?))
+        Ok(Row::new(WorldExam { ground, exam }.hold(name, weights)?))
     };
     let all =
         MaecChoice { parameters: maec_recipe::Parameters { k2: 1.0, ..tuned.maec.parameters }, ..tuned.maec };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use maec_lab::{Exam, LabSettings, MaecChoice, ProblemSet, Scores, WorldGround};
+use maec_lab::{Exam, LabSettings, MaecChoice, ProblemSet, Scores, WorldExam, WorldGround, scores};
 use maec_recipe::{MergeMethod, Parameters, Recipe};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,10 @@ use crate::progress;
 const PERPLEXITY_LIMIT: f64 = 1.10;
 /// What every trial is asked in every language.
 const EXAM: Exam = Exam { set: ProblemSet::Validation, problems: 200, texts: 150 };
+
+fn exam(ground: &WorldGround) -> WorldExam<'_> {
+    WorldExam { ground, exam: EXAM }
+}
 
 /// What was chosen, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,7 +105,7 @@ pub fn run(settings: &LabSettings, seeds: &[u64], path: &Path) -> Result<()> {
     for &seed in seeds {
         let ground = WorldGround::new(settings.clone(), seed)?;
         let artefacts = Artefacts::train(&ground, ABILITY)?;
-        let base = Scores::of(&EXAM.hold(&ground, "base", artefacts.masked.base.as_ref())?, ABILITY);
+        let base = scores(&exam(&ground).hold("base", artefacts.masked.base.as_ref())?, ABILITY);
         trained.push(Seed { ground, artefacts, base });
     }
     let mut trials = Vec::new();
@@ -130,7 +134,7 @@ fn best(
             let artefacts = &seed.artefacts;
             let parts = if method == "f-tv" { &artefacts.full } else { &artefacts.masked };
             let merged = merged(parts, choice, by)?;
-            let scores = Scores::of(&EXAM.hold(&seed.ground, method, &merged.weights)?, ABILITY);
+            let scores = scores(&exam(&seed.ground).hold(method, &merged.weights)?, ABILITY);
             accuracy += scores.other_languages / seeds.len() as f64;
             ratio += scores.perplexity / seed.base.perplexity / seeds.len() as f64;
         }

@@ -1,118 +1,29 @@
-//! Everything that decides the outcome of a search.
+//! Plans of searches over models that the companion trains.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use maec_search::{SearchError, Settings};
 
-use super::{Method, Objective, Search, Space, TuneError};
-use crate::{Exam, LabSettings, ProblemSet};
+use super::{Method, Search};
+use crate::LabSettings;
 
-/// Seeds below this are for the results that are reported.
-pub const FIRST_VALIDATION_SEED: u64 = 100;
+/// A search before it is made; the models are those of [`LabSettings`].
+pub type Plan = maec_search::Plan<LabSettings>;
+/// The outcome of a search.
+pub type Tuning = maec_search::Tuning<LabSettings>;
 
-/// A search before it is made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// The program's version.
-    pub maec: String,
-    /// The ability that is to be transferred: `arithmetic` or `science`.
-    pub ability: String,
-    /// What is merged, and how.
-    pub method: Method,
-    /// The values that may be tried.
-    pub space: Space,
-    /// How they are tried.
-    pub search: Search,
-    /// Seed of the search's own draws.
-    pub seed: u64,
-    /// Validation seeds: every trial is made with each one's models.
-    pub seeds: Vec<u64>,
-    /// What every merge is asked.
-    pub exam: Exam,
-    /// What is best.
-    pub objective: Objective,
-    /// Sizes, steps and rates of the models that are merged.
-    pub settings: LabSettings,
+/// A search over the method's whole space with the published settings and an exam of 200 problems and 150 texts a language.
+pub fn plan(ability: &str, method: Method, search: Search, seeds: Vec<u64>) -> Plan {
+    Plan { settings: Some(LabSettings::paper()), ..Plan::new(ability, method, search, seeds) }
 }
 
-impl Plan {
-    /// A search over the method's whole space with an exam of 200 problems and 150 texts a language.
-    pub fn new(ability: impl Into<String>, method: Method, search: Search, seeds: Vec<u64>) -> Self {
-        Self {
-            maec: env!("CARGO_PKG_VERSION").to_owned(),
-            ability: ability.into(),
-            method,
-            space: Space::of(method),
-            search,
-            seed: 1,
-            seeds,
-            exam: Exam { set: ProblemSet::Validation, problems: 200, texts: 150 },
-            objective: Objective::default(),
-            settings: LabSettings::paper(),
-        }
-    }
-
-    /// Refuses what must not or can't be searched.
-    ///
-    /// # Errors
-    /// A [`TuneError`] that is usage.
-    pub fn check(&self) -> Result<(), TuneError> {
-        if let Some(&seed) = self.seeds.iter().find(|seed| **seed < FIRST_VALIDATION_SEED) {
-            return Err(TuneError::TestSeed { seed });
-        }
-        let mut seeds = self.seeds.clone();
-        seeds.sort_unstable();
-        seeds.dedup();
-        if seeds.is_empty() || seeds.len() < self.seeds.len() {
-            return Err(TuneError::Seeds { seeds: self.seeds.clone() });
-        }
-        let abilities = self.settings.abilities;
+impl Settings for LabSettings {
+    fn check(&self, ability: &str) -> Result<(), SearchError> {
+        let abilities = self.abilities;
         let taught = [("arithmetic", abilities.arithmetic()), ("science", abilities.science())];
         let taught: Vec<&str> =
             taught.into_iter().filter_map(|(name, taught)| taught.then_some(name)).collect();
-        if !taught.contains(&self.ability.as_str()) {
-            return Err(TuneError::Ability { ability: self.ability.clone(), taught: taught.join(", ") });
+        if !taught.contains(&ability) {
+            return Err(SearchError::Ability { ability: ability.to_owned(), taught: taught.join(", ") });
         }
-        if self.exam.set != ProblemSet::Validation {
-            return Err(TuneError::Exam(
-                "test problems would flatter the results: tune on validation problems",
-            ));
-        }
-        if self.exam.problems == 0 || self.exam.texts == 0 {
-            return Err(TuneError::Exam("no problems or no texts says nothing: give one of each at least"));
-        }
-        let limit = self.objective.perplexity_limit;
-        if !(limit.is_finite() && limit > 0.0) {
-            return Err(TuneError::Limit(limit));
-        }
-        self.settings.check()?;
-        self.space.check(self.method)?;
-        self.search.check(&self.space)
+        Self::check(self).map_err(|error| SearchError::Settings(error.to_string()))
     }
-
-    /// The first thing that differs, then → now, but for the number of trials: a longer search goes on from a shorter one.
-    pub(super) fn difference(&self, now: &Self) -> Option<String> {
-        let value = |plan: &Self| {
-            let mut value = serde_json::to_value(plan).expect("a plan serialises");
-            for how in ["random", "model"] {
-                if let Some(search) = value["search"].get_mut(how) {
-                    search["trials"] = Value::Null;
-                }
-            }
-            value
-        };
-        difference("", &value(self), &value(now))
-    }
-}
-
-fn difference(path: &str, then: &Value, now: &Value) -> Option<String> {
-    if let (Value::Object(a), Value::Object(b)) = (then, now) {
-        let null = &Value::Null;
-        let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
-        let at = |key: &String| if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let part =
-            |key: &String| difference(&at(key), a.get(key).unwrap_or(null), b.get(key).unwrap_or(null));
-        return keys.into_iter().find_map(part);
-    }
-    (then != now).then(|| format!("{path}: {then} → {now}"))
 }

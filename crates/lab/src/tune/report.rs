@@ -10,6 +10,13 @@ const BEST: usize = 10;
 pub fn report(tuning: &Tuning, command: &str) -> Report {
     let plan = &tuning.plan;
     let seeds = plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let (models, tests) = match &plan.pack {
+        // A pack's seed may be one that results are reported for.
+        Some(pack) => (format!("models of pack {pack} (seed {seeds})"), "No test problem was used."),
+        None => {
+            (format!("models of the validation seeds {seeds}"), "No test problem and no test seed was used.")
+        }
+    };
     let mut parts = vec![
         Part::Text { heading: "What was chosen".into(), paragraphs: findings(tuning) },
         Part::Table(best(tuning)),
@@ -29,7 +36,7 @@ pub fn report(tuning: &Tuning, command: &str) -> Report {
         summary: vec![
             format!(
                 "{} merges of trained models, none trained again, each asked {} validation problems and {} held-out texts in \
-                 every language with the models of the validation seeds {seeds}. No test problem and no test seed was used.",
+                 every language with the {models}. {tests}",
                 tuning.trials.len(),
                 plan.exam.problems,
                 plan.exam.texts

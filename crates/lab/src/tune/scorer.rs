@@ -4,8 +4,8 @@ use maec_world::Abilities;
 
 use super::{Method, Plan};
 use crate::{
-    Catalog, Exam, Lab, LabError, MaecChoice, Parts, Run, Scores, Store, TARGETS, Watch, Way, WorldGround,
-    merge,
+    Catalog, Exam, Lab, LabError, MaecChoice, Parts, Run, Scores, Store, TARGETS, Watch, Way, WorldExam,
+    WorldGround, merge, scores,
 };
 
 /// Gives choices their scores, from several threads at once.
@@ -22,10 +22,10 @@ pub trait Scorer: Sync {
 
 /// The runs that a method merges: the ability's (and for [`Method::Maec`] the reference language's after it), then the target
 /// languages' in the recipe's order.
-pub fn runs(catalog: &Catalog<'_>, method: Method) -> Vec<Run> {
+pub fn runs(catalog: &Catalog, method: Method) -> Vec<Run> {
     let way = match method {
         Method::Maec => {
-            let languages = TARGETS.map(|language| catalog.language(language));
+            let languages = catalog.targets.iter().map(|language| catalog.language(language));
             return [catalog.ability_and_reference(), catalog.reference()]
                 .into_iter()
                 .chain(languages)
@@ -34,7 +34,7 @@ pub fn runs(catalog: &Catalog<'_>, method: Method) -> Vec<Run> {
         Method::FTv => Way::Full,
         Method::LTv => Way::Lora,
     };
-    let languages = TARGETS.map(|language| catalog.language_alone(language, way));
+    let languages = catalog.targets.iter().map(|language| catalog.language_alone(language, way));
     [catalog.ability_alone(way)].into_iter().chain(languages).collect()
 }
 
@@ -68,7 +68,7 @@ impl Worlds {
         let lab = Lab { ground: &ground, store, watch };
         let base = lab.base()?;
         let mut weights = Vec::new();
-        for run in runs(&Catalog { settings: &ground.settings, ability: &self.ability }, self.method) {
+        for run in runs(&Catalog::of_world(&ground.settings, &self.ability), self.method) {
             weights.push(lab.train(&run)?.weights);
             trained(&run);
         }
@@ -79,7 +79,8 @@ impl Worlds {
         // From here on the world is only asked, and nothing but the one ability.
         ground.settings.abilities =
             if self.ability == "science" { Abilities::Science } else { Abilities::Arithmetic };
-        self.base.push(Scores::of(&self.exam.hold(&ground, "base", base.as_ref())?, &self.ability));
+        let exam = WorldExam { ground: &ground, exam: self.exam };
+        self.base.push(scores(&exam.hold("base", base.as_ref())?, &self.ability));
         self.seeds.push((ground, Parts { base, ability, reference, languages }));
         Ok(())
     }
@@ -94,7 +95,8 @@ impl Scorer for Worlds {
         let recipe = choice.recipe(self.method.merge_method(), &TARGETS.map(|language| language.code()));
         let score = |(ground, parts): &(WorldGround, Parts)| {
             let merged = merge(parts, &recipe)?;
-            Ok(Scores::of(&self.exam.hold(ground, self.method.name(), &merged.weights)?, &self.ability))
+            let exam = WorldExam { ground, exam: self.exam };
+            Ok(scores(&exam.hold(self.method.name(), &merged.weights)?, &self.ability))
         };
         self.seeds.iter().map(score).collect()
     }

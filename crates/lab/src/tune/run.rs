@@ -6,83 +6,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use maec_search::Journal;
 
-use super::journal::Journal;
-use super::objective::finite;
-use super::{Plan, Scorer, Sensitivity, Trial, TuneError, pareto_front, sensitivity};
+use super::model::ask;
+use super::{Plan, Scorer, SearchError, Trial, TuneError, Tuning};
 use crate::{LabError, MaecChoice, Scores};
-
-/// Version of the outcome and of the journal.
-pub const VERSION: u32 = 1;
-
-/// The outcome of a search; it says everything about it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tuning {
-    /// [`VERSION`].
-    pub version: u32,
-    /// What was searched, how, and on what.
-    pub plan: Plan,
-    /// The base's scores for every seed, in the plan's order.
-    pub base: Vec<Scores>,
-    /// Every trial, by number.
-    pub trials: Vec<Trial>,
-    /// The number of the best trial under the plan's objective.
-    pub best: usize,
-    /// What was chosen: the best trial's numbers.
-    pub choice: MaecChoice,
-    /// Whether it keeps the perplexity limit; where no trial does, the best is the one with the lowest perplexity.
-    pub within_limit: bool,
-    /// Numbers of the trials on the Pareto front of accuracy against perplexity, by rising perplexity.
-    pub pareto: Vec<usize>,
-    /// How much each hyper-parameter matters, the most important for accuracy first.
-    pub sensitivity: Vec<Sensitivity>,
-}
-
-impl Tuning {
-    fn new(plan: &Plan, base: &[Scores], trials: Vec<Trial>) -> Result<Self, TuneError> {
-        let ranked = plan.objective.ranked(&trials);
-        let best = ranked.first().ok_or(TuneError::Trials { trials: 0 })?;
-        Ok(Self {
-            version: VERSION,
-            plan: plan.clone(),
-            base: base.to_vec(),
-            best: best.number,
-            choice: best.choice,
-            within_limit: plan.objective.allows(best),
-            pareto: pareto_front(&trials),
-            sensitivity: sensitivity(&plan.space, &trials),
-            trials,
-        })
-    }
-
-    /// Reads what `maec tune` wrote.
-    ///
-    /// # Errors
-    /// [`TuneError::NoTuning`] where it is not that, or of another version.
-    pub fn read(json: &[u8]) -> Result<Self, TuneError> {
-        let bad = |problem: String| TuneError::NoTuning(problem);
-        let value: serde_json::Value =
-            serde_json::from_slice(json).map_err(|error| bad(error.to_string()))?;
-        if value["version"] != VERSION {
-            return Err(bad(format!("its version is {}, not {VERSION}", value["version"])));
-        }
-        let tuning: Self = serde_json::from_value(value).map_err(|error| bad(error.to_string()))?;
-        tuning.plan.check()?;
-        let numbered = tuning.trials.iter().enumerate().all(|(number, trial)| trial.number == number);
-        let there = |number: &usize| *number < tuning.trials.len();
-        if !numbered || !there(&tuning.best) || !tuning.pareto.iter().all(there) {
-            return Err(bad("its trials are not all there".into()));
-        }
-        Ok(tuning)
-    }
-
-    /// The best trial.
-    pub fn best(&self) -> &Trial {
-        &self.trials[self.best]
-    }
-}
 
 /// How far a search is.
 #[derive(Debug, Clone, Copy)]
@@ -115,12 +43,12 @@ pub fn tune(
         None => (None, Vec::new()),
     };
     let found: BTreeMap<usize, Trial> = found.into_iter().map(|trial| (trial.number, trial)).collect();
-    let base: Vec<Scores> = scorer.base().iter().copied().map(finite).collect();
+    let base: Vec<Scores> = scorer.base().iter().copied().map(Scores::finite).collect();
     let total = plan.search.trials(&plan.space);
     let mut trials: Vec<Trial> = Vec::new();
     while trials.len() < total {
         let known: Vec<_> = trials.iter().map(|trial| (trial.choice, plan.objective.worth(trial))).collect();
-        let asked = plan.search.ask(&plan.space, plan.seed, &known);
+        let asked = ask(plan.search, &plan.space, plan.seed, &known);
         let first = trials.len();
         let (mut made, mut missing) = (Vec::new(), Vec::new());
         for (number, choice) in (first..).zip(asked) {
@@ -138,7 +66,7 @@ pub fn tune(
         made.sort_by_key(|trial| trial.number);
         trials.extend(made);
     }
-    Tuning::new(plan, &base, trials)
+    Tuning::new(plan.clone(), base, trials).ok_or(SearchError::Trials { trials: 0 }.into())
 }
 
 fn go_on(flow: ControlFlow<()>) -> Result<(), TuneError> {
@@ -202,7 +130,10 @@ impl Bench<'_> {
                 .install(|| self.scorer.score(&choice))
                 .map_err(TuneError::from)
                 .map(|scores| Trial::new(number, choice, scores, self.base))
-                .and_then(|trial| self.journal.map_or(Ok(()), |journal| journal.add(&trial)).map(|()| trial));
+                .and_then(|trial| {
+                    self.journal.map_or(Ok(()), |journal| journal.add(&trial))?;
+                    Ok(trial)
+                });
             let mut round = lock();
             let made = trial.and_then(|trial| {
                 let done = self.before + round.made.len() + 1;
