@@ -24,7 +24,7 @@ pub use config::{Schedule, TrainConfig};
 pub use corpus::{Mixture, MixtureState, Sequences, Source};
 pub use error::TrainError;
 pub use lora::{ALL_LINEAR, LoraConfig, TrainedAdapter};
-pub use memory::StateMemory;
+pub use memory::{ActivationMemory, StateMemory};
 pub use metrics::{MetricsFile, Record};
 pub use neurons::{KeyNeurons, importance};
 pub use optimizer::{AdamW, Gradients, Moments};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::DType;
-use maec_model::Decoder;
+use maec_model::{Activations, Decoder, ModelConfig};
 use serde::Serialize;
 
 use crate::neurons::KeyNeurons;
@@ -67,5 +67,50 @@ impl StateMemory {
     /// The state as a share of full AdamW's.
     pub fn ratio(&self) -> f64 {
         self.state() as f64 / self.full_adam as f64
+    }
+}
+
+/// Bytes of activations of one forward and backward pass, all f32, beside weights and optimizer state.
+///
+/// Of each of s tokens of a sequence a layer keeps its input, what its two norms give, the sum between them (d each), queries and
+/// the attention's result (q each), keys and values (k each), gate, up and their product (m each), and for every head a probability
+/// of every token of the sequence: `4·(4·d + 2·q + 2·k + 3·m + heads·s)` bytes, `8·d` more where norms follow both blocks (Gemma).
+/// The head keeps `4·(2·d + 2·v)`: its input before and after the last norm, the v logits and their gradient. With activation
+/// checkpointing there are all layers' inputs, `4·d·(layers + 1)`, and either one layer's or the head's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ActivationMemory {
+    /// What is there at once as the way back begins: no pass takes less.
+    pub least: u64,
+    /// The same with what the way back works in: a layer's gradients of its activations, and gradients of whole tensors of which
+    /// anything is trained.
+    pub likely: u64,
+    /// Micro-batches of the step.
+    pub micro_batches: u64,
+}
+
+impl ActivationMemory {
+    /// Of a pass over sequences of so many tokens, through a graph that begins in the layer `first` (from 0; the number of layers
+    /// where none is in it): what is below has nothing to train.
+    pub fn of(config: &ModelConfig, sequences: &[usize], activations: Activations, first: usize) -> Self {
+        let [d, m, v, heads, width, layers] = [
+            config.hidden_size,
+            config.intermediate_size,
+            config.vocab_size,
+            config.num_attention_heads,
+            config.head_dim,
+            config.num_hidden_layers,
+        ]
+        .map(|n| n as u64);
+        let [q, k] = [heads * width, config.num_key_value_heads as u64 * width];
+        let tokens: u64 = sequences.iter().map(|&length| length as u64).sum();
+        let pairs: u64 = sequences.iter().map(|&length| (length as u64).pow(2)).sum();
+        let residual = if config.variant.sandwich_norms { 6 * d } else { 4 * d };
+        let layer = 4 * (tokens * (residual + 2 * q + 2 * k + 3 * m) + heads * pairs);
+        let head = 4 * tokens * (2 * d + 2 * v);
+        let least = match activations {
+            Activations::Kept => layer * layers.saturating_sub(first as u64) + head,
+            Activations::Recomputed => 4 * tokens * d * layers + layer.max(head),
+        };
+        Self { least, likely: least + 4 * tokens * (3 * m + 3 * d), micro_batches: 1 }
     }
 }

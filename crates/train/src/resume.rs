@@ -30,7 +30,7 @@ impl Trainer {
         if let Some(difference) = snapshot.progress.config.difference(&config) {
             return Err(TrainError::OtherSettings { difference });
         }
-        let Snapshot { progress, mut weights, state, neurons } = snapshot;
+        let Snapshot { progress, mut weights, state, neurons, sums: _ } = snapshot;
         let matrices = if progress.bf16 { Precision::Bf16 } else { Precision::F32 };
         let mut assembly = Assembly::new(model.clone(), device, Storage { matrices, ..Storage::default() });
         for (name, shape) in model.tensors() {
@@ -87,7 +87,7 @@ impl Trainer {
             bf16,
             lora: self.lora.clone(),
         };
-        Ok(Snapshot { progress, weights, state, neurons })
+        Ok(Snapshot { progress, weights, state, neurons, sums: BTreeMap::new() })
     }
 }
 

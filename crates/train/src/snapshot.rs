@@ -1,12 +1,13 @@
-//! Everything a run needs to go on with the same bits: weights, moments, masters, mask and position, in one
-//! safetensors file.
+//! Everything a run needs to go on with the same bits: weights, moments, masters, mask, sums and position, in one
+//! safetensors file that says its own SHA-256.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use maec_checkpoint::{
-    Dtype, FileSink, FileSource, SafetensorsReader, TensorInfo, Weights, convert, write_safetensors,
+    Dtype, FileSink, FileSource, MemoryWeights, SafetensorsReader, TensorInfo, Weights, convert, model_hash,
+    sha256_hex, write_safetensors,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ use crate::lora::{LoraConfig, is_factor};
 use crate::neurons::KeyNeurons;
 
 const KEY: &str = "maec_snapshot";
+const HASH_KEY: &str = "maec_snapshot_sha256";
 
 /// The state of a training run after some step.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +30,8 @@ pub struct Snapshot {
     pub state: BTreeMap<String, State>,
     /// The mask, if only key neurons are trained.
     pub neurons: Option<KeyNeurons>,
+    /// What whoever trains sums up beside, by tensor, `[trained]` each, such as Σ |∂loss/∂θⱼ|; the trainer itself reads nothing of it.
+    pub sums: BTreeMap<String, Vec<f64>>,
 }
 
 /// The optimizer's state of one tensor, `[trained]` each.
@@ -76,9 +80,9 @@ impl Snapshot {
     /// # Errors
     /// When the file can't be written.
     pub fn save(&self, path: &Path) -> Result<(), TrainError> {
-        let mut data: BTreeMap<String, (TensorInfo, Vec<u8>)> = BTreeMap::new();
+        let mut data: Vec<(TensorInfo, Vec<u8>)> = Vec::new();
         let mut put = |name: String, dtype, shape: Vec<usize>, bytes| {
-            data.insert(name.clone(), (TensorInfo { name, dtype, shape }, bytes));
+            data.push((TensorInfo { name, dtype, shape }, bytes));
         };
         for (name, (shape, values)) in &self.weights {
             // Factors are kept in f32 beside matrices in bf16.
@@ -103,11 +107,18 @@ impl Snapshot {
             let bytes = positions.iter().flat_map(|position| position.to_le_bytes()).collect();
             put(format!("positions.{name}"), Dtype::U32, vec![positions.len()], bytes);
         }
-        let infos: Vec<TensorInfo> = data.values().map(|(info, _)| info.clone()).collect();
+        for (name, sums) in &self.sums {
+            let bytes = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+            put(format!("sum.{name}"), Dtype::F64, vec![sums.len()], bytes);
+        }
+        let data = MemoryWeights::new("the checkpoint", data)?;
         let progress = serde_json::to_string(&self.progress).expect("progress always serialises");
-        let metadata = BTreeMap::from([(KEY.to_owned(), progress)]);
+        let hash = hash(&progress, &data)?;
+        let metadata = BTreeMap::from([(KEY.to_owned(), progress), (HASH_KEY.to_owned(), hash)]);
         let mut sink = FileSink::create(path)?;
-        write_safetensors(&mut sink, &infos, &metadata, &mut |info, write| write(&data[&info.name].1))?;
+        write_safetensors(&mut sink, data.tensors(), &metadata, &mut |info, write| {
+            write(&data.read_bytes(&info.name)?)
+        })?;
         maec_checkpoint::ByteSink::finish(Box::new(sink))?;
         Ok(())
     }
@@ -115,18 +126,26 @@ impl Snapshot {
     /// Reads a snapshot.
     ///
     /// # Errors
-    /// When the file is missing, damaged or not a snapshot.
+    /// When the file is missing, damaged or not a snapshot. A file without its SHA-256, as earlier versions wrote, is read unchecked.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let reader = SafetensorsReader::open(Arc::new(FileSource::open(path)?))?;
-        let not_one = || TrainError::Mismatch {
+        let mismatch = |problem: &str| TrainError::Mismatch {
             tensor: path.display().to_string(),
-            problem: "not a training checkpoint; give the file that `maec train` wrote".into(),
+            problem: problem.into(),
         };
+        let not_one = || mismatch("not a training checkpoint; give the file that `maec train` wrote");
         let progress = reader.metadata().get(KEY).ok_or_else(not_one)?;
+        if let Some(expected) = reader.metadata().get(HASH_KEY)
+            && *expected != hash(progress, &reader)?
+        {
+            return Err(mismatch(
+                "its bytes are not those that were written; remove it, and the run begins again",
+            ));
+        }
         let progress: Progress = serde_json::from_str(progress).map_err(|_| not_one())?;
         let (mut weights, mut firsts, mut seconds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut masters = BTreeMap::new();
-        let mut positions = BTreeMap::new();
+        let (mut positions, mut sums) = (BTreeMap::new(), BTreeMap::new());
         for info in reader.tensors() {
             let bytes = reader.read_bytes(&info.name)?;
             match info.name.split_once('.') {
@@ -148,6 +167,11 @@ impl Snapshot {
                         bytes.as_chunks::<4>().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect();
                     positions.insert(name.to_owned(), list);
                 }
+                Some(("sum", name)) => {
+                    let list =
+                        bytes.as_chunks::<8>().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect();
+                    sums.insert(name.to_owned(), list);
+                }
                 _ => return Err(not_one()),
             }
         }
@@ -162,6 +186,11 @@ impl Snapshot {
             state.insert(name, State { first, second, master });
         }
         let neurons = progress.masked.then(|| KeyNeurons::from_positions(positions));
-        Ok(Self { progress, weights, state, neurons })
+        Ok(Self { progress, weights, state, neurons, sums })
     }
+}
+
+/// SHA-256 of what a snapshot says and holds, 64 hex digits.
+fn hash(progress: &str, data: &dyn Weights) -> Result<String, TrainError> {
+    Ok(sha256_hex(format!("{progress}\n{}", model_hash(data)?).as_bytes()))
 }

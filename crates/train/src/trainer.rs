@@ -12,7 +12,7 @@ use crate::corpus::Sequences;
 use crate::diverged::{first_gradient, first_tensor};
 use crate::error::TrainError;
 use crate::lora::LoraConfig;
-use crate::memory::StateMemory;
+use crate::memory::{ActivationMemory, StateMemory};
 use crate::neurons::KeyNeurons;
 use crate::optimizer::{AdamW, Gradients};
 use crate::parallel::Exchange;
@@ -20,6 +20,9 @@ use crate::update::host_values;
 
 /// Why there is always a model.
 const MODEL_LEFT: &str = "only a lost device takes the model away, and ends the run";
+
+/// What names of layers' parameters begin with.
+const LAYERS: &str = "model.layers.";
 
 /// Shape and flat values by name.
 pub(crate) type Values = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -166,6 +169,52 @@ impl Trainer {
         StateMemory::of(self.current(), &self.trained, self.optimizer.neurons())
     }
 
+    /// What activations of this rank's largest micro-batch in the next step take, with the gradients of whole tensors beside them.
+    /// Model and data stay as they are.
+    ///
+    /// # Errors
+    /// When data can't be read.
+    pub fn activations(&mut self) -> Result<ActivationMemory, TrainError> {
+        let before = self.sequences.position();
+        let drawn = self.draw();
+        self.sequences.seek(&before)?;
+        let micros = self.share_of(&drawn?);
+        let (config, kept) = (self.current().config(), self.kept());
+        let first = self.trained.keys().map(|name| layer_of(name, config.num_hidden_layers)).min();
+        let of = |micro: &MicroBatch| {
+            let lengths: Vec<usize> =
+                micro.batch.segments.iter().map(|segment| segment.queries.len()).collect();
+            ActivationMemory::of(config, &lengths, kept, first.unwrap_or(config.num_hidden_layers))
+        };
+        let mut memory = micros.iter().map(of).max_by_key(|memory| memory.likely).unwrap_or_default();
+        memory.likely += self.whole_gradients();
+        memory.micro_batches = micros.len() as u64;
+        Ok(memory)
+    }
+
+    /// Bytes of the gradients of whole tensors that a pass has at once: all, or with activation checkpointing those of a layer.
+    fn whole_gradients(&self) -> u64 {
+        let layers = self.current().config().num_hidden_layers;
+        let mut by_layer: BTreeMap<Option<usize>, u64> = BTreeMap::new();
+        self.current().for_each_parameter(&mut |name, shape, _| {
+            if self.trained.contains_key(name) {
+                let layer = Some(layer_of(name, layers)).filter(|_| name.starts_with(LAYERS));
+                *by_layer.entry(layer).or_default() += 4 * shape.iter().product::<usize>() as u64;
+            }
+        });
+        match self.kept() {
+            Activations::Kept => by_layer.values().sum(),
+            Activations::Recomputed => by_layer.values().max().copied().unwrap_or_default(),
+        }
+    }
+
+    fn kept(&self) -> Activations {
+        match self.config.activation_checkpointing {
+            true => Activations::Recomputed,
+            false => Activations::Kept,
+        }
+    }
+
     /// One optimizer step on the next sequences.
     ///
     /// # Errors
@@ -241,10 +290,7 @@ impl Trainer {
         // Of the fields, so that the exchange can be borrowed beside it.
         let model = self.model.as_ref().expect(MODEL_LEFT);
         let device = model.device().without_autodiff();
-        let activations = match self.config.activation_checkpointing {
-            true => Activations::Recomputed,
-            false => Activations::Kept,
-        };
+        let activations = self.kept();
         if let Some(exchange) = &mut self.exchange {
             let own = micros.iter().map(MicroBatch::predicted).sum();
             let (step, trained) = (u64::from(self.step), self.trained.values().sum::<usize>() as u64);
@@ -347,6 +393,15 @@ impl Trainer {
     /// Where the model is.
     pub fn device(&self) -> Device {
         self.current().device()
+    }
+}
+
+/// The layer (from 0) whose graph a parameter begins: its own, the first for the embedding, none (the count of layers) for what follows.
+fn layer_of(name: &str, layers: usize) -> usize {
+    match name.strip_prefix(LAYERS) {
+        Some(rest) => rest.split('.').next().and_then(|index| index.parse().ok()).unwrap_or(0),
+        None if name.starts_with("model.embed_tokens.") => 0,
+        None => layers,
     }
 }
 

@@ -55,6 +55,26 @@ fn a_damaged_checkpoint_is_refused() {
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(Snapshot::load(&path).is_err());
     assert!(Snapshot::load(&folder.path().join("nothing.safetensors")).is_err());
+    // One bit anywhere, in the header or in what follows it.
+    for at in (0..bytes.len()).step_by(bytes.len() / 40) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 4;
+        std::fs::write(&path, flipped).unwrap();
+        assert!(Snapshot::load(&path).is_err(), "byte {at} of {}", bytes.len());
+    }
+    std::fs::write(&path, bytes).unwrap();
+    assert!(Snapshot::load(&path).is_ok());
+}
+
+#[test]
+fn sums_are_kept_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let sums = [("a.weight", vec![0.1, 1e-300, 0.0]), ("b", Vec::new())];
+    let sums = sums.map(|(name, values)| (name.to_owned(), values)).into();
+    let snapshot = Snapshot { sums, ..start(false).snapshot().unwrap() };
+    snapshot.save(&path).unwrap();
+    assert_eq!(Snapshot::load(&path).unwrap(), snapshot);
 }
 
 #[test]
