@@ -162,11 +162,10 @@ impl Lab<'_> {
         mut purpose: For<'_>,
     ) -> Result<(MemoryWeights, Took), LabError> {
         let config = self.ground.config(run.steps, run.rate, start.is_none());
-        // The sums of exact gradients are in no checkpoint.
         let every = self.ground.checkpoint_every();
-        let checkpoint =
-            self.store.checkpoint(key).filter(|_| every > 0 && !matches!(purpose, For::Gradients(_)));
-        let mut trainer = self.trainer(run, start, neurons, config.clone(), checkpoint.as_deref())?;
+        let checkpoint = self.store.checkpoint(key).filter(|_| every > 0);
+        let mut trainer =
+            self.trainer(run, start, neurons, config.clone(), checkpoint.as_deref(), &mut purpose)?;
         let begun = Instant::now();
         let before = trainer.tokens();
         let mut losses = Vec::new();
@@ -188,7 +187,12 @@ impl Lab<'_> {
                 && (report.step.is_multiple_of(every) || going_on.is_break())
             {
                 self.store.make_folder()?;
-                trainer.snapshot().and_then(|snapshot| snapshot.save(path)).map_err(failed(&run.name))?;
+                let snapshot = trainer.snapshot();
+                let saved = snapshot.and_then(|snapshot| match &mut purpose {
+                    For::Gradients(sums) => sums.save(snapshot, path),
+                    For::Weights | For::Changes => snapshot.save(path),
+                });
+                saved.map_err(failed(&run.name))?;
             }
             if going_on.is_break() {
                 return Err(LabError::Interrupted { doing: format!("training {}", run.name) });
@@ -213,13 +217,22 @@ impl Lab<'_> {
         neurons: Option<KeyNeurons>,
         config: TrainConfig,
         checkpoint: Option<&std::path::Path>,
+        purpose: &mut For<'_>,
     ) -> Result<Trainer, LabError> {
         let device = self.ground.device().autodiff();
         let sequences = self.ground.sequences(&run.corpora)?;
         let shape = self.ground.model().clone();
         if let Some(path) = checkpoint.filter(|path| path.exists()) {
-            let snapshot = Snapshot::load(path).map_err(failed(&run.name))?;
-            return Trainer::resume(snapshot, shape, config, sequences, &device).map_err(failed(&run.name));
+            let mut snapshot = Snapshot::load(path).map_err(failed(&run.name))?;
+            let whole = match purpose {
+                For::Gradients(sums) => GradientSums::of(&mut snapshot).map(|found| **sums = found).is_some(),
+                For::Weights | For::Changes => true,
+            };
+            // Without its sums a ranking begins again.
+            if whole {
+                return Trainer::resume(snapshot, shape, config, sequences, &device)
+                    .map_err(failed(&run.name));
+            }
         }
         let model = match start {
             Some(weights) => Decoder::load_as(shape, weights.as_ref(), &device, self.ground.storage())?,

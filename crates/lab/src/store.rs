@@ -1,12 +1,12 @@
 //! Outcomes by content: whatever was trained once from the same beginnings is found again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use maec_checkpoint::{
-    AtomicFolder, ByteSink, DeltaPositions, FileSource, MemoryWeights, SparseDelta, Weights, fingerprint,
-    model_hash, open_weights, read_file, sha256_hex, write_delta, write_safetensors,
+    AtomicFolder, ByteSink, DeltaPositions, FileSource, SparseDelta, Weights, fingerprint, model_hash,
+    open_weights, read_file, sha256_hex, write_delta, write_safetensors,
 };
 use maec_train::{KeyNeurons, StateMemory};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -77,11 +77,52 @@ type KeptWeights = (Arc<dyn Weights>, Arc<Provenance>);
 type KeptNeurons = (Arc<KeyNeurons>, Arc<Provenance>);
 
 /// A folder of outcomes, or memory alone.
+///
+/// What lies in a folder is read from there: it is held for as long as someone uses it, opened again after that, and compared with
+/// its hash once in the life of the store.
 #[derive(Default)]
 pub struct Store {
     folder: Option<PathBuf>,
-    kept: Mutex<BTreeMap<String, KeptWeights>>,
-    neurons: Mutex<BTreeMap<String, KeptNeurons>>,
+    weights: Held<dyn Weights>,
+    neurons: Held<KeyNeurons>,
+    /// Keys of what had the hash that its provenance says.
+    verified: Mutex<BTreeSet<String>>,
+}
+
+/// Outcomes of one kind by key: all of them where they are nowhere else, else those that are in use.
+struct Held<T: ?Sized> {
+    whole: Mutex<BTreeMap<String, (Arc<T>, Arc<Provenance>)>>,
+    used: Mutex<BTreeMap<String, (Weak<T>, Weak<Provenance>)>>,
+}
+
+impl<T: ?Sized> Default for Held<T> {
+    fn default() -> Self {
+        Self { whole: Mutex::default(), used: Mutex::default() }
+    }
+}
+
+impl<T: ?Sized> Held<T> {
+    fn get(&self, key: &str) -> Option<(Arc<T>, Arc<Provenance>)> {
+        if let Some(found) = locked(&self.whole).get(key) {
+            return Some(found.clone());
+        }
+        let (outcome, provenance) = locked(&self.used).get(key)?.clone();
+        outcome.upgrade().zip(provenance.upgrade())
+    }
+
+    fn hold(&self, found: &(Arc<T>, Arc<Provenance>)) {
+        locked(&self.whole).insert(found.1.key.clone(), found.clone());
+    }
+
+    fn remember(&self, (outcome, provenance): &(Arc<T>, Arc<Provenance>)) {
+        let mut used = locked(&self.used);
+        used.retain(|_, (outcome, _)| outcome.strong_count() > 0);
+        used.insert(provenance.key.clone(), (Arc::downgrade(outcome), Arc::downgrade(provenance)));
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().expect("no thread panicked here")
 }
 
 impl Store {
@@ -113,8 +154,7 @@ impl Store {
 
     /// What there is under a key, without a look inside.
     pub fn kept(&self, key: &str) -> Kept {
-        let in_memory = self.kept.lock().expect("no thread panicked here").contains_key(key)
-            || self.neurons.lock().expect("no thread panicked here").contains_key(key);
+        let in_memory = self.weights.get(key).is_some() || self.neurons.get(key).is_some();
         let is_file = |path: Option<PathBuf>| path.is_some_and(|path| path.exists());
         if in_memory || is_file(self.path(key).map(|path| path.join(DESCRIPTION))) {
             Kept::Finished
@@ -141,37 +181,47 @@ impl Store {
         key: &str,
         base: Option<&Arc<dyn Weights>>,
     ) -> Result<Option<KeptWeights>, LabError> {
-        if let Some(found) = self.kept.lock().expect("no thread panicked here").get(key) {
-            return Ok(Some(found.clone()));
+        if let Some(found) = self.weights.get(key) {
+            return Ok(Some(found));
         }
         let Some(path) = self.path(key) else { return Ok(None) };
         let Some(provenance) = described(&path, key)? else { return Ok(None) };
         let base = base.filter(|_| path.join(DELTA).exists());
         let file = path.join(if base.is_some() { DELTA } else { WEIGHTS });
-        let damaged = |problem: String| LabError::Damaged { path: file.clone(), problem };
-        let read = || -> Result<(Arc<dyn Weights>, String), maec_checkpoint::Error> {
-            let weights: Arc<dyn Weights> = match base {
+        let open = || -> Result<Arc<dyn Weights>, maec_checkpoint::Error> {
+            Ok(match base {
                 Some(base) => {
                     Arc::new(SparseDelta::open(Arc::new(FileSource::open(&file)?))?.apply(base.clone())?)
                 }
                 None => open_weights(&file)?,
-            };
-            let hash = model_hash(weights.as_ref())?;
-            Ok((weights, hash))
+            })
         };
-        let (weights, hash) = read().map_err(|error| damaged(error.to_string()))?;
-        if hash != provenance.hash {
-            return Err(damaged("its values are not those that were trained".into()));
-        }
+        let damaged = |problem: String| LabError::Damaged { path: file.clone(), problem };
+        let weights = open().map_err(|error| damaged(error.to_string()))?;
+        self.verify(key, || match model_hash(weights.as_ref()) {
+            Ok(hash) if hash == provenance.hash => Ok(()),
+            Ok(_) => Err(damaged("its values are not those that were trained".into())),
+            Err(error) => Err(damaged(error.to_string())),
+        })?;
         let found = (weights, Arc::new(provenance));
-        self.kept.lock().expect("no thread panicked here").insert(key.to_owned(), found.clone());
+        self.weights.remember(&found);
         Ok(Some(found))
     }
 
-    /// Keeps a model: as what changed from `base` where key neurons were trained, whole otherwise.
+    /// Compares what was opened with its hash, once.
+    fn verify(&self, key: &str, compare: impl FnOnce() -> Result<(), LabError>) -> Result<(), LabError> {
+        if !locked(&self.verified).contains(key) {
+            compare()?;
+            locked(&self.verified).insert(key.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Keeps a model: as what changed from `base` where key neurons were trained, whole otherwise. Where there is a folder what
+    /// comes back reads from it.
     pub(crate) fn put_weights(
         &self,
-        weights: MemoryWeights,
+        weights: impl Weights + 'static,
         base: Option<&Arc<dyn Weights>>,
         provenance: Provenance,
     ) -> Result<KeptWeights, LabError> {
@@ -201,29 +251,34 @@ impl Store {
             }
             finish(folder, &provenance)?;
             self.forget_checkpoint(&provenance.key)?;
+            drop(weights);
+            let gone = || LabError::Damaged { path, problem: "it is gone".into() };
+            return self.weights(&provenance.key, base)?.ok_or_else(gone);
         }
-        let key = provenance.key.clone();
         let kept: KeptWeights = (Arc::new(weights), Arc::new(provenance));
-        self.kept.lock().expect("no thread panicked here").insert(key, kept.clone());
+        self.weights.hold(&kept);
         Ok(kept)
     }
 
     /// The key neurons kept under a key.
     pub(crate) fn neurons(&self, key: &str) -> Result<Option<KeptNeurons>, LabError> {
-        if let Some(found) = self.neurons.lock().expect("no thread panicked here").get(key) {
-            return Ok(Some(found.clone()));
+        if let Some(found) = self.neurons.get(key) {
+            return Ok(Some(found));
         }
         let Some(path) = self.path(key) else { return Ok(None) };
         let Some(provenance) = described(&path, key)? else { return Ok(None) };
         let file = path.join(NEURONS);
         let (neurons, _) = KeyNeurons::load(&file)
             .map_err(|error| LabError::Damaged { path: file.clone(), problem: error.to_string() })?;
-        if neurons_hash(&neurons) != provenance.hash {
-            let problem = "its key neurons are not those that were found".into();
-            return Err(LabError::Damaged { path: file, problem });
-        }
+        self.verify(key, || match neurons_hash(&neurons) == provenance.hash {
+            true => Ok(()),
+            false => {
+                let problem = "its key neurons are not those that were found".into();
+                Err(LabError::Damaged { path: file.clone(), problem })
+            }
+        })?;
         let found = (Arc::new(neurons), Arc::new(provenance));
-        self.neurons.lock().expect("no thread panicked here").insert(key.to_owned(), found.clone());
+        self.neurons.remember(&found);
         Ok(Some(found))
     }
 
@@ -242,9 +297,11 @@ impl Store {
             finish(folder, &provenance)?;
             self.forget_checkpoint(&provenance.key)?;
         }
-        let key = provenance.key.clone();
         let kept = (Arc::new(neurons), Arc::new(provenance));
-        self.neurons.lock().expect("no thread panicked here").insert(key, kept.clone());
+        match self.folder {
+            Some(_) => self.neurons.remember(&kept),
+            None => self.neurons.hold(&kept),
+        }
         Ok(kept)
     }
 

@@ -20,13 +20,13 @@ use maec_world::{World, WorldConfig};
 use super::Counting;
 
 /// An English and two other corpora, an ability's, and a random model of their vocabulary.
-struct Place {
-    folder: tempfile::TempDir,
-    base: Backbone,
+pub(super) struct Place {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) base: Backbone,
 }
 
 impl Place {
-    fn new(dtype: Dtype) -> Self {
+    pub(super) fn new(dtype: Dtype) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new(WorldConfig {
             general_documents: 60,
@@ -72,7 +72,7 @@ impl Place {
         Self { folder, base }
     }
 
-    fn experiment(&self, more: &str) -> Experiment {
+    pub(super) fn experiment(&self, more: &str) -> Experiment {
         Experiment::from_yaml(&format!(
             "version: 1\nbase_model: base\nreference: en\ngeneral: {{en: en, es: es, te: te}}\n\
              languages: [{{name: es, weight: 1.5}}]\nabilities: [{{name: science, corpus: science}}]\n\
@@ -82,7 +82,7 @@ impl Place {
         .unwrap()
     }
 
-    fn open(&self, experiment: Experiment) -> FilesGround {
+    pub(super) fn open(&self, experiment: Experiment) -> FilesGround {
         let opened = FilesGround::open(experiment, self.folder.path(), self.base.clone(), Device::flex());
         opened.unwrap_or_else(|problems| panic!("{problems:?}"))
     }
@@ -91,7 +91,7 @@ impl Place {
         FilesGround::open(experiment, self.folder.path(), base, Device::flex()).err().unwrap_or_default()
     }
 
-    fn store(&self, name: &str) -> Store {
+    pub(super) fn store(&self, name: &str) -> Store {
         Store::folder(self.folder.path().join(name))
     }
 }

@@ -1,6 +1,7 @@
 //! Extraction: masks, deltas and vectors as the equations have them, and nothing trained twice.
 
 mod files;
+mod kept;
 mod world;
 
 use std::cell::{Cell, RefCell};
