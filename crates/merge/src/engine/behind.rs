@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-/// Tiles that may wait to be written.
-pub(super) const WAITING: usize = 16;
+use super::WAITING;
 
 /// Bytes after which a flush is asked for: without one the last flush would wait for the whole file.
 const FLUSH_BYTES: usize = 32 << 20;

@@ -1,19 +1,23 @@
 //! The streaming engine: any model in bounded memory, the same bytes on every host and for every number of threads.
 //!
 //! A [`Job`] knows its output's tensors from headers alone, so every file's header is written first. Then come tiles, in the
-//! output's order: a wave of them is merged on all threads while the one before is hashed and written. A method that needs
+//! output's order: they are merged on all threads while those before them are hashed and written. A method that needs
 //! statistics of a tensor looks at its tiles once more for each round, or at a sample; some tiles are kept from one round to the
 //! next. What it needs of the whole model is read before the first byte is written.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod behind;
 #[cfg(not(target_arch = "wasm32"))]
+mod crew;
+#[cfg(not(target_arch = "wasm32"))]
 mod files;
 mod kept;
 mod output;
 mod pipeline;
 mod pool;
+mod round;
 mod sample;
+mod schedule;
 mod shards;
 mod source;
 mod steps;
@@ -34,10 +38,13 @@ pub use steps::Run;
 pub use tensor::{Copied, Merged, Scratch, TensorMerge};
 pub(crate) use tensor::{PART, with_tile};
 
+/// Tiles that may wait to be written.
+const WAITING: usize = 16;
+
 pub(crate) use sample::SAMPLED;
 
 use pipeline::Cutter;
-use steps::{MergedTile, Merging};
+use schedule::{MergedTile, Schedule};
 
 use crate::methods::Totals;
 use crate::progress::Meter;
@@ -46,7 +53,7 @@ use crate::{MergeError, Progress, Stage};
 /// Elements of a tile, where its granule allows. Sums of statistics are added tile by tile, so it never changes.
 pub const TILE: usize = 64 * 1024;
 
-/// Tiles of a wave for every thread.
+/// Tiles for every thread that are merged and wait for their turn, or that a step merges.
 pub(crate) const TILES_PER_THREAD: usize = 8;
 
 /// What is to be merged.
@@ -102,17 +109,21 @@ pub fn run(
     for info in &outputs[..done] {
         meter.advance(&info.name, info.elements())?;
     }
-    let cutter = Cutter::new(outputs, done, shards, hasher);
-    pipeline::run(cutter, shards, output, |send| {
-        let mut merging = Merging::new(job, done);
-        while let Some(tiles) = merging.step(pool, usize::MAX)? {
-            for MergedTile { index, elements, bytes } in tiles {
-                send(index, bytes)?;
-                meter.advance(&outputs[index].name, elements)?;
-            }
+    let mut cutter = Cutter::new(outputs, done, shards, hasher);
+    let mut put = |event| {
+        match event {
+            Event::Begin(shard) => output.begin(&shards[shard]),
+            Event::Bytes(bytes) => output.write(bytes),
+            Event::Wrote(tensor) => output.wrote(tensor),
+            Event::End => output.end(),
         }
-        Ok(())
-    })
+        .map_err(MergeError::from)
+    };
+    pipeline::run(Schedule::new(job, done), pool, &mut |MergedTile { index, elements, bytes }| {
+        cutter.take(index, bytes, &mut put)?;
+        meter.advance(&outputs[index].name, elements)
+    })?;
+    Ok(cutter.finish())
 }
 
 /// Has a job learn all that it needs of the whole model.
@@ -155,10 +166,10 @@ pub fn memory_bytes(threads: usize, inputs: usize, granule: usize) -> u64 {
     let tile = tiles(usize::MAX, granule).next().map_or(TILE, |range| range.len());
     // Each thread reads a tile of every input, and may widen it and the merged one to f32.
     let buffers = threads * (inputs + 2) * tile * size_of::<f32>();
-    // A wave is merged while the ones before it wait to be hashed and, as many again, to be written.
-    let waves = (threads * TILES_PER_THREAD * TILE + (2 * pipeline::WAITING + 2) * tile) * size_of::<f32>();
-    // A survey's lists in each run of tiles, which take as much as 2¹⁶ counts, and all together.
-    let lists = inputs * (2 * threads * Totals::LISTED + Totals::LISTED_IN_ALL) * size_of::<u32>();
+    // Merged tiles wait to be hashed and to be written.
+    let waves = (threads * TILES_PER_THREAD + WAITING + 2) * tile * size_of::<f32>();
+    // A survey's lists on each thread, which take as much as 2¹⁶ counts, and all together.
+    let lists = inputs * (threads * Totals::LISTED + Totals::LISTED_IN_ALL) * size_of::<u32>();
     (buffers + waves + lists + kept::KEPT_BYTES) as u64
 }
 
@@ -173,6 +184,3 @@ pub(crate) fn survey(tensor: &mut dyn TensorMerge, elements: usize, pool: &Pool)
     }
     Ok(())
 }
-
-/// Takes the merged bytes of a tensor's next tile.
-type Send<'s> = dyn FnMut(usize, Vec<u8>) -> Result<(), MergeError> + 's;

@@ -1,53 +1,31 @@
-//! Hashing beside merging: natively on a thread of its own, which hands on what is written.
+//! A schedule on all threads, and its tiles in order to whoever writes and hashes them.
 
 use maec_checkpoint::{ModelHasher, TensorInfo};
 
-use super::{Event, Output, Send, Shard};
+use super::schedule::{MergedTile, Schedule};
+use super::{Event, Pool, Shard};
 use crate::MergeError;
 
-/// Merged tiles that may wait to be hashed.
-pub(super) const WAITING: usize = 16;
+/// Takes the tiles in the output's order.
+type Take<'t> = dyn FnMut(MergedTile) -> Result<(), MergeError> + 't;
 
-/// Runs `merge`, which sends tiles in the output's order, and writes and hashes them. Returns the model hash.
-pub(super) fn run(
-    mut cutter: Cutter<'_>,
-    shards: &[Shard],
-    output: &mut dyn Output,
-    merge: impl FnOnce(&mut Send<'_>) -> Result<(), MergeError>,
-) -> Result<String, MergeError> {
-    let mut put = |event| {
-        match event {
-            Event::Begin(shard) => output.begin(&shards[shard]),
-            Event::Bytes(bytes) => output.write(bytes),
-            Event::Wrote(tensor) => output.wrote(tensor),
-            Event::End => output.end(),
-        }
-        .map_err(MergeError::from)
-    };
-    #[cfg(target_arch = "wasm32")]
-    merge(&mut |index, bytes| cutter.take(index, bytes, &mut put))?;
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        let (sender, receiver) = std::sync::mpsc::sync_channel::<(usize, Vec<u8>)>(WAITING);
-        cutter = std::thread::scope(|scope| {
-            let writing = scope.spawn(move || {
-                for (index, bytes) in receiver {
-                    cutter.take(index, bytes, &mut put)?;
-                }
-                Ok(cutter)
-            });
-            // A writer that failed hangs up; its own error is the one to tell.
-            let merged =
-                merge(&mut |index, bytes| sender.send((index, bytes)).map_err(|_| MergeError::Cancelled));
-            drop(sender);
-            let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            match (written, merged) {
-                (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-                (Ok(cutter), Ok(())) => Ok(cutter),
+/// Does all work of a schedule on the pool's threads and hands every tile on, in order, on this one.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn run(schedule: Schedule<'_>, pool: &Pool, take: &mut Take<'_>) -> Result<(), MergeError> {
+    super::crew::Crew::new(schedule, pool).run(pool, take)
+}
+
+/// Does all work of a schedule and hands every tile on.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn run(mut schedule: Schedule<'_>, pool: &Pool, take: &mut Take<'_>) -> Result<(), MergeError> {
+    pool.alone(|scratch| {
+        while let Some(task) = schedule.take(true)? {
+            if let Some((_, tile)) = schedule.give(task.run(scratch)?) {
+                take(tile)?;
             }
-        })?;
-    }
-    Ok(cutter.finish())
+        }
+        Ok(())
+    })
 }
 
 /// Puts headers, tiles and ends of files in order, and hashes.

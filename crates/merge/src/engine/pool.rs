@@ -43,6 +43,23 @@ impl Pool {
         return 1;
     }
 
+    /// Does something on this thread.
+    pub(super) fn alone<R>(&self, run: impl FnOnce(&mut Scratch) -> R) -> R {
+        SCRATCH.with_borrow_mut(run)
+    }
+
+    /// Does something on every thread, and something else on this one meanwhile.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn all<R>(&self, each: impl Fn(&mut Scratch) + Sync, here: impl FnOnce() -> R) -> R {
+        self.pool.in_place_scope(|scope| {
+            let each = &each;
+            for _ in 0..self.threads() {
+                scope.spawn(move |_| SCRATCH.with_borrow_mut(each));
+            }
+            here()
+        })
+    }
+
     /// Does something with every item; results in the items' order, or the first error that was met.
     pub(crate) fn map<T: Send, R: Send>(
         &self,

@@ -20,7 +20,7 @@ pub struct Totals {
     pub sums: Vec<f64>,
     /// Counts; their order never matters.
     pub counts: Vec<u64>,
-    /// Values as bits, of tiles in order, at most [`LISTED`](Self::LISTED) of a run.
+    /// Values as bits; their order never matters; at most [`LISTED`](Self::LISTED) of a run of tiles.
     pub lists: Vec<Vec<u32>>,
 }
 
@@ -53,9 +53,14 @@ impl Totals {
         for (count, other) in self.counts.iter_mut().zip(&other.counts) {
             *count += other;
         }
-        for (list, other) in self.lists.iter_mut().zip(&other.lists) {
+        Self::append(&mut self.lists, &other.lists);
+    }
+
+    /// Adds more to lists, where there is room.
+    pub(crate) fn append(lists: &mut [Vec<u32>], more: &[Vec<u32>]) {
+        for (list, more) in lists.iter_mut().zip(more) {
             let room = Self::LISTED_IN_ALL.saturating_sub(list.len());
-            list.extend_from_slice(&other[..room.min(other.len())]);
+            list.extend_from_slice(&more[..room.min(more.len())]);
         }
     }
 
