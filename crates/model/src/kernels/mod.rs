@@ -12,6 +12,7 @@ pub(crate) mod flex;
 mod gated;
 mod linear;
 mod math;
+mod matrix;
 mod parallel;
 mod product;
 mod rms_norm;

@@ -38,7 +38,10 @@ impl Right<'_> {
     #[inline(always)]
     fn pack(&self, k: usize, columns: Range<usize>, start: usize, out: &mut [Columns<GROUPS>]) {
         match self {
-            Right::Full(values) => pack_right(&values[columns.start * k..columns.end * k], k, start, out),
+            Right::Full(values) => {
+                let values = &values[columns.start * k..columns.end * k];
+                pack_right(values.chunks_exact(k).map(|column| &column[start..]), out);
+            }
             Right::Pairs(words) => {
                 let words = &words[columns.start * (k / 2)..columns.end * (k / 2)];
                 pack_right_pairs(words, k / 2, start, out);

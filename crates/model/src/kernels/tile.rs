@@ -41,21 +41,26 @@ pub(crate) fn pack_left<'a>(mut rows: impl Iterator<Item = &'a [f32]>, k: usize,
     }
 }
 
-/// Packs columns of `k` values, stored one after the other, from the `first` value on, into `out`, `[values]`; missing
-/// columns stay as they are.
+/// Packs columns into `out`, `[values]`; missing columns stay as they are.
 #[inline(always)]
-pub(crate) fn pack_right<const V: usize>(columns: &[f32], k: usize, first: usize, out: &mut [Columns<V>]) {
-    for (number, columns) in columns.chunks(QUAD * k).enumerate() {
+pub(crate) fn pack_right<'a, const V: usize>(
+    mut columns: impl Iterator<Item = &'a [f32]>,
+    out: &mut [Columns<V>],
+) {
+    let k = out.len();
+    for number in 0..V * GROUP / QUAD {
         let (group, place) = (number * QUAD / GROUP, number % (GROUP / QUAD));
-        let squares = if columns.len() == QUAD * k { out.len() / QUAD } else { 0 };
+        let mut quad: [&[f32]; QUAD] = [&[]; QUAD];
+        let found = quad.iter_mut().zip(&mut columns).map(|(place, column)| *place = &column[..k]).count();
+        let squares = if found == QUAD { k / QUAD } else { 0 };
         for (step, out) in out.as_chunks_mut::<QUAD>().0.iter_mut().take(squares).enumerate() {
-            let square = transpose(quad(columns, k), first + step * QUAD);
+            let square = transpose(quad, step * QUAD);
             for i in 0..QUAD {
                 out[i][group].as_chunks_mut().0[place] = square[i];
             }
         }
-        for (index, column) in columns.chunks_exact(k).enumerate() {
-            for (out, &x) in out.iter_mut().zip(&column[first..]).skip(squares * QUAD) {
+        for (index, column) in quad.iter().enumerate() {
+            for (out, &x) in out.iter_mut().zip(*column).skip(squares * QUAD) {
                 out[group][place * QUAD + index] = x;
             }
         }
@@ -130,11 +135,33 @@ pub(crate) fn multiply<S: Simd, const V: usize>(
     out
 }
 
+/// [`ROWS`] rows, wherever they are.
+pub(crate) trait Rows: Copy {
+    /// What a row has at a step of the summed dimension.
+    fn at(&self, step: usize, row: usize) -> f32;
+}
+
+/// Packed rows.
+impl Rows for &[[f32; ROWS]] {
+    #[inline(always)]
+    fn at(&self, step: usize, row: usize) -> f32 {
+        self[step][row]
+    }
+}
+
+/// Rows where they lie.
+impl Rows for [&[f32]; ROWS] {
+    #[inline(always)]
+    fn at(&self, step: usize, row: usize) -> f32 {
+        self[row][step]
+    }
+}
+
 /// Adds [`multiply`]'s product.
 #[inline(always)]
 pub(crate) fn multiply_add<S: Simd, const V: usize>(
     simd: S,
-    left: &[[f32; ROWS]],
+    left: impl Rows,
     right: &[Columns<V>],
     out: &mut [Columns<V>; ROWS],
 ) {
@@ -149,7 +176,7 @@ pub(crate) fn multiply_add<S: Simd, const V: usize>(
 #[inline(always)]
 fn by_rows<S: Simd, const R: usize, const V: usize>(
     simd: S,
-    left: &[[f32; ROWS]],
+    left: impl Rows,
     right: &[Columns<V>],
     out: &mut [Columns<V>; ROWS],
 ) {
@@ -164,7 +191,7 @@ fn by_rows<S: Simd, const R: usize, const V: usize>(
 #[inline(always)]
 fn tile<S: Simd, const R: usize, const V: usize>(
     simd: S,
-    left: &[[f32; ROWS]],
+    left: impl Rows,
     row: usize,
     right: &[Columns<V>],
     at: usize,
@@ -174,11 +201,10 @@ fn tile<S: Simd, const R: usize, const V: usize>(
     for (sums, out) in sums.iter_mut().zip(&*out) {
         sums.copy_from_slice(&S::as_simd_f32s(out.as_flattened()).0[at..at + V]);
     }
-    for (left, right) in left.iter().zip(right) {
-        let left = &left[row..row + R];
+    for (step, right) in right.iter().enumerate() {
         let right = &S::as_simd_f32s(right.as_flattened()).0[at..at + V];
         for i in 0..R {
-            let x = simd.splat_f32s(left[i]);
+            let x = simd.splat_f32s(left.at(step, row + i));
             for j in 0..V {
                 sums[i][j] = simd.mul_add_e_f32s(x, right[j], sums[i][j]);
             }
@@ -208,8 +234,8 @@ mod tests {
             let (mut full, mut pairs) = (vec![[[0.0; GROUP]; 3]; k], vec![[[0.0; GROUP]; 3]; k]);
             // In two blocks, the second perhaps of no whole square.
             let middle = k / 2 / 2 * 2;
-            pack_right(&w, k, 0, &mut full[..middle]);
-            pack_right(&w, k, middle, &mut full[middle..]);
+            pack_right(w.chunks(k), &mut full[..middle]);
+            pack_right(w.chunks(k).map(|column| &column[middle..]), &mut full[middle..]);
             pack_right_pairs(&words, k / 2, 0, &mut pairs[..middle]);
             pack_right_pairs(&words, k / 2, middle, &mut pairs[middle..]);
             assert_eq!(full, pairs);

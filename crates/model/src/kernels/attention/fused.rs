@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pulp::Simd;
 
-use super::{Shape, tiled};
+use super::{Shape, tiled, trained};
 use crate::kernels::flex::{FlexOp, FlexTensor, contiguous, matrix_dims, tensor, values};
 use crate::kernels::math::{add_scaled, add_scaled4, dot, dot4, softmax, tanh};
 use crate::kernels::parallel::{self, Work};
@@ -127,73 +127,6 @@ impl Work<((&Segment, Range<usize>), &mut [f32])> for Forward<'_> {
     }
 }
 
-/// A segment of training: its output, and the probabilities that its gradients need.
-impl Work<((&Segment, &mut [f32]), &mut Vec<f32>)> for Forward<'_> {
-    #[inline(always)]
-    fn run<S: Simd>(&self, simd: S, ((s, out), p): ((&Segment, &mut [f32]), &mut Vec<f32>)) {
-        let (hd, columns) = (self.shape.head_dim, s.keys.len());
-        for head in 0..self.width / hd {
-            for i in 0..s.queries.len() {
-                let q = &self.q[(s.queries.start + i) * self.width + head * hd..][..hd];
-                let seen = s.range(i, self.shape.window);
-                let p = &mut p[(head * s.queries.len() + i) * columns..][seen.clone()];
-                let out = &mut out[i * self.width + head * hd..][..hd];
-                self.shape.attend(simd, s, &seen, q, head / self.group * hd, self.kv, p, out);
-            }
-        }
-    }
-}
-
-/// Gradients of a segment's queries, keys and values.
-struct Back<'a> {
-    shape: &'a Shape,
-    q: &'a [f32],
-    kv: KeysValues<'a>,
-    d_out: &'a [f32],
-    width: usize,
-}
-
-type Gradients<'a> = ((&'a mut [f32], &'a mut [f32]), &'a mut [f32]);
-
-impl Work<((&Segment, &Vec<f32>), Gradients<'_>)> for Back<'_> {
-    #[inline(always)]
-    fn run<S: Simd>(&self, simd: S, ((s, p), ((d_q, d_k), d_v)): ((&Segment, &Vec<f32>), Gradients<'_>)) {
-        debug_assert_eq!(s.queries, s.keys, "gradients need queries and keys to be the same rows");
-        let Shape { head_dim: hd, scale, softcap, window } = *self.shape;
-        let (width, kv_width) = (self.width, self.kv.width);
-        let (heads, group) = (width / hd, width / kv_width);
-        let (start, n) = (s.queries.start, s.queries.len());
-        let mut d_scores = vec![0.0f32; n];
-        for head in 0..heads {
-            let (at, kv) = (head * hd, (head / group) * hd);
-            for i in 0..n {
-                let seen = s.range(i, window);
-                let p = &p[(head * n + i) * n..][..n];
-                let d_out = &self.d_out[(start + i) * width + at..][..hd];
-                let q = &self.q[(start + i) * width + at..][..hd];
-                let mut mean = 0.0;
-                for j in seen.clone() {
-                    d_scores[j] = dot(simd, d_out, &self.kv.v[(start + j) * kv_width + kv..][..hd]);
-                    mean += p[j] * d_scores[j];
-                }
-                let d_q = &mut d_q[i * width + at..][..hd];
-                for j in seen {
-                    // A hidden key has p = 0 exactly, so nothing flows to it.
-                    let k = &self.kv.k[(start + j) * kv_width + kv..][..hd];
-                    let mut d_score = p[j] * (d_scores[j] - mean) * scale;
-                    if let Some(cap) = softcap {
-                        let t = tanh(dot(simd, q, k) * scale / cap);
-                        d_score *= 1.0 - t * t;
-                    }
-                    add_scaled(simd, d_q, d_score, k);
-                    add_scaled(simd, &mut d_k[j * kv_width + kv..][..hd], d_score, q);
-                    add_scaled(simd, &mut d_v[j * kv_width + kv..][..hd], p[j], d_out);
-                }
-            }
-        }
-    }
-}
-
 /// Inference: `q` is `[query rows, width]`, keys and values are rows of a cache or of this batch.
 pub(crate) fn cached(
     q: FlexTensor,
@@ -240,14 +173,11 @@ impl FlexOp<3> for Attention {
         let kv_width = matrix_dims(&inputs[1])[1];
         let [q, k, v] = inputs.each_ref().map(values);
         let kv = KeysValues { k, v, width: kv_width };
-        let hd = self.shape.head_dim;
-        let (heads, group) = (width / hd, width / kv_width);
         let mut out = vec![0.0; rows * width];
-        let mut probabilities: Vec<Vec<f32>> =
-            self.segments.iter().map(|s| vec![0.0; heads * s.queries.len() * s.keys.len()]).collect();
+        let mut probabilities = vec![Vec::new(); self.segments.len()];
         let pieces = cut(&mut out, self.segments.iter().map(|s| s.queries.len() * width));
         let tasks = self.segments.iter().zip(pieces).zip(&mut probabilities).collect();
-        parallel::items(tasks, &Forward { shape: &self.shape, q, kv, group, width });
+        parallel::items(tasks, &trained::Forward { shape: &self.shape, q, kv, width });
         (tensor(out, [rows, width]), Saved { inputs, probabilities: Arc::new(probabilities) })
     }
 
@@ -265,7 +195,7 @@ impl FlexOp<3> for Attention {
             .zip(cut(&mut d_v, lengths().map(|n| n * kv_width)));
         let tasks = self.segments.iter().zip(saved.probabilities.iter()).zip(pieces).collect();
         let kv = KeysValues { k, v, width: kv_width };
-        parallel::items(tasks, &Back { shape: &self.shape, q, kv, d_out, width });
+        parallel::items(tasks, &trained::Backward { shape: &self.shape, q, kv, d_out, width });
         let kv_rows = matrix_dims(&saved.inputs[1])[0];
         [
             Some(tensor(d_q, [rows, width])),

@@ -3,6 +3,7 @@
 mod composed;
 mod fused;
 mod tiled;
+mod trained;
 
 use std::sync::Arc;
 

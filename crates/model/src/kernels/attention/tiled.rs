@@ -93,7 +93,7 @@ impl Work<Panel<'_>> for Attend<'_> {
         for x in &mut rows {
             *x *= self.shape.scale;
         }
-        pack_right(&rows, hd, 0, &mut q);
+        pack_right(rows.chunks_exact(hd), &mut q);
         let start = seen.iter().map(|seen| seen.start).min().unwrap_or(0) / ROWS * ROWS;
         let end = seen.iter().map(|seen| seen.end).max().unwrap_or(0).next_multiple_of(ROWS);
 
