@@ -1,8 +1,9 @@
-//! Experiments on models and corpora from files: the published ones against headers, one from end to end, and bad ones.
+//! Experiments on models and corpora from files: the published ones against headers, one from end to end, the paper's tables on one, and bad ones.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod published;
+mod tables;
 
 use std::fs;
 use std::path::Path;
@@ -21,11 +22,9 @@ abilities: [{name: sums, corpus: corpora/sums}]
 training: {tokens: 64, tokens_per_step: 32, seq_len: 16, learning_rate: 1e-2}
 ";
 
-/// A random model of the world's vocabulary in `base/`, prepared corpora, and `e.yaml`.
-fn place(folder: &Path) {
-    world(folder);
-    let config = fs::read_to_string(folder.join("config.json")).unwrap();
-    let shape = maec_model::ModelConfig::from_json(&config).unwrap();
+/// A random model of a config in `base/`, with a tokenizer.
+fn random_model(folder: &Path, config: &str, tokenizer: &str) {
+    let shape = maec_model::ModelConfig::from_json(config).unwrap();
     let mut state = 1_u32;
     let values = shape.tensors().into_iter().map(|(name, shape)| {
         let values = (0..shape.iter().product()).map(|_| {
@@ -37,10 +36,17 @@ fn place(folder: &Path) {
     let values: Vec<_> = values.collect();
     let tensors: Vec<_> = values.iter().map(|(name, shape, values)| (&**name, &**shape, &**values)).collect();
     fs::create_dir(folder.join("base")).unwrap();
-    fs::create_dir(folder.join("corpora")).unwrap();
     common::tensors(&folder.join("base/model.safetensors"), &tensors);
     fs::write(folder.join("base/config.json"), config).unwrap();
-    fs::copy(folder.join("world/tokenizer.json"), folder.join("base/tokenizer.json")).unwrap();
+    fs::copy(folder.join(tokenizer), folder.join("base/tokenizer.json")).unwrap();
+}
+
+/// A random model of the world's vocabulary in `base/`, prepared corpora, and `e.yaml`.
+fn place(folder: &Path) {
+    world(folder);
+    let config = fs::read_to_string(folder.join("config.json")).unwrap();
+    random_model(folder, &config, "world/tokenizer.json");
+    fs::create_dir(folder.join("corpora")).unwrap();
     for (name, text) in
         [("en", "world/general/en.jsonl"), ("es", "world/general/es.jsonl"), ("sums", "world/ability")]
     {

@@ -58,16 +58,14 @@ fn the_examples_are_planned_against_headers() {
         fs::create_dir_all(&corpora).unwrap();
         for corpus in ["en", "es", "bn", "te", "arxiv", "openwebmath"] {
             // Corpora of one content would be one, and be trained on once.
-            fs::write(folder.join("text.txt"), format!("A window of {corpus}, and another. ").repeat(500))
-                .unwrap();
-            let out = format!("corpora/{room}/{corpus}");
-            ok(
-                folder,
-                &format!(
-                    "corpus prepare --tokenizer {base} --end-token <|endoftext|> --source text.txt --out {out}"
-                ),
-            );
+            let lines =
+                (0..900).map(|line| format!("Line {line} of {corpus}, a window of it, and another.\n"));
+            fs::write(folder.join("text.txt"), lines.collect::<String>()).unwrap();
+            let line =
+                "corpus prepare --unit lines --held-out 0.3 --end-token <|endoftext|> --source text.txt";
+            ok(folder, &format!("{line} --tokenizer {base} --out corpora/{room}/{corpus}"));
         }
+        benchmarks(folder);
         let file = format!("{name}.yaml");
         fs::copy(here("../../examples").join(&file), folder.join(&file)).unwrap();
         for ability in abilities {
@@ -99,5 +97,37 @@ fn the_examples_are_planned_against_headers() {
                 masked["state_bytes"].as_u64().unwrap() as f64 / full["state_bytes"].as_u64().unwrap() as f64;
             assert!(ratio <= 0.08, "{name}: {ratio}");
         }
+        // The tables': MAEC's runs, every baseline that needs no translation, controls and variants, with equal budgets.
+        let planned =
+            json(folder, &format!("reproduce {file} --plan --seeds 1 --tokens-per-second 1e4 --cache none"));
+        let runs = planned["seeds"][0]["plan"]["runs"].as_array().unwrap();
+        let of = |name: &str| runs.iter().find(|run| run["name"] == name).unwrap_or_else(|| panic!("{name}"));
+        for ability in abilities {
+            let budget = 2000 * (2 + languages as u64);
+            assert_eq!(of(&format!("F-CPT_{{L&A}} {ability}"))["steps"], budget);
+            assert_eq!(of(&format!("F-CPT_L & DA {ability}"))["steps"], 2000);
+            assert!(!runs.iter().any(|run| run["name"] == format!("F-CPT_T {ability}")));
+        }
+        assert_eq!(of("L-CPT_L")["learning_rate"], 5e-5);
+        assert!(planned["seconds"].as_f64().unwrap() > 1e6);
     }
+}
+
+/// A question in every language, as the examples name their files.
+fn benchmarks(folder: &Path) {
+    fs::create_dir_all(folder.join("benchmarks/mgsm")).unwrap();
+    for code in ["en", "es", "bn", "te"] {
+        let row = format!(
+            "{{\"language\": \"{code}\", \"question\": \"Which?\", \"choices\": [\"this\", \"that\"], \"answer\": 0}}\n"
+        );
+        fs::write(folder.join(format!("benchmarks/science_{code}.jsonl")), row).unwrap();
+        fs::write(folder.join(format!("benchmarks/mgsm/mgsm_{code}.tsv")), "How many?\t5\n").unwrap();
+    }
+    let exemplar =
+        serde_json::json!({"q": "Question: How many?", "a": "Step-by-Step Answer: The answer is 5."});
+    let eight: serde_json::Map<_, _> = (1..=8).map(|number| (number.to_string(), exemplar.clone())).collect();
+    let all: serde_json::Map<_, _> =
+        ["en", "es", "bn", "te"].map(|code| (code.to_owned(), eight.clone().into())).into_iter().collect();
+    let exemplars = serde_json::json!({"exemplars": all}).to_string();
+    fs::write(folder.join("benchmarks/mgsm/exemplars.json"), exemplars).unwrap();
 }

@@ -145,3 +145,77 @@ pub(super) fn unasked(experiment: &Experiment, all: &[Asked]) -> Vec<LabError> {
     };
     missing.map(problem).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use maec_tasks::Outcome;
+
+    use super::*;
+
+    const EXPERIMENT: &str = "\
+version: 1
+base_model: base
+reference: en
+general: {en: en, es: es}
+languages: [{name: es, weight: 1}]
+abilities: [{name: science, corpus: science}]
+";
+
+    fn read(folder: &Path, benchmark: &str) -> Result<Asked, LabError> {
+        let text = format!("{EXPERIMENT}evaluation: {{abilities: {{science: [{benchmark}]}}}}\n");
+        let experiment = Experiment::from_yaml(&text)?;
+        let benchmark = &experiment.evaluated()?.abilities["science"][0];
+        Asked::read("science", benchmark, &experiment, folder)
+    }
+
+    /// The sample of a benchmark's only question, with one score.
+    fn sample(asked: &Asked, score: &str) -> Sample {
+        let item = &asked.task.items()[0];
+        Sample {
+            id: item.id.clone(),
+            group: item.group.clone(),
+            problem: item.problem.clone(),
+            prompt_sha256: String::new(),
+            dropped: 0,
+            answer: String::new(),
+            outcome: Outcome::TooLong { tokens: 1 },
+            scores: BTreeMap::from([(score.to_owned(), 1.0)]),
+        }
+    }
+
+    #[test]
+    fn a_translated_row_is_the_same_problem_in_another_language() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        std::fs::write(folder.join("college_physics_test.csv"), "Which?,a,b,c,d,B\n").unwrap();
+        let file = "files: [college_physics_test.csv], task: mmlu";
+        let here = read(folder, &format!("{{{file}}}")).unwrap();
+        let there = read(folder, &format!("{{{file}, language: es}}")).unwrap();
+        assert_eq!(here.questions(None), BTreeMap::from([("en".to_owned(), 1)]));
+        assert_eq!(there.questions(Some(5)), BTreeMap::from([("es".to_owned(), 1)]));
+        assert!(!here.goes_outside() && there.goes_outside());
+        assert_ne!(here.identity(), there.identity());
+        let [here, there] =
+            [here.answer(0, &sample(&here, "accuracy")), there.answer(1, &sample(&there, "accuracy"))];
+        let (here, there) = (here.unwrap(), there.unwrap());
+        assert!(here.correct && here.problem == there.problem && here.id != there.id, "{here:?} {there:?}");
+    }
+
+    #[test]
+    fn the_score_that_counts_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let row = r#"{"id": "a", "language": "es", "prompt": "Capital?", "answer": "Lima"}"#;
+        std::fs::write(folder.join("q.jsonl"), row).unwrap();
+        let asked = read(folder, "{task: jsonl, files: [q.jsonl]}").unwrap();
+        assert!(asked.answer(0, &sample(&asked, "exact")).unwrap().correct);
+        let asked = read(folder, "{task: jsonl, files: [q.jsonl], score: number}").unwrap();
+        let said = asked.answer(0, &sample(&asked, "exact")).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "jsonl: `a` has no score `number`: leave `score` out, or ask questions that have it"
+        );
+        let said = read(folder, "{task: gsm8k, files: [q.jsonl], language: te}").err().unwrap().to_string();
+        assert!(said.contains("gsm8k's language is `te`"), "{said}");
+    }
+}

@@ -36,7 +36,7 @@ pub(super) fn ablation(results: &Results, ability: &str, score: Score) -> Figure
     let axis = (score.axis)(results);
     let series = Series { name: axis.clone(), points: points.collect() };
     Figure {
-        id: format!("figure-3-{}-{ability}", score.id),
+        id: results.id(&format!("figure-3-{}", score.id), ability),
         title: format!("Fig. 3, {ability}: MAEC without each of its parts, {}", score.id),
         shape: Shape::Bars,
         x: "what is left out".into(),
@@ -64,7 +64,7 @@ pub(super) fn ratio(results: &Results, ability: &str, score: Score) -> Figure {
     let axis = (score.axis)(results);
     let series = Series { name: axis.clone(), points: points.collect() };
     Figure {
-        id: format!("figure-4-{}-{ability}", score.id),
+        id: results.id(&format!("figure-4-{}", score.id), ability),
         title: format!("Fig. 4, {ability}: how much of the model takes the ability, {}", score.id),
         shape: Shape::Lines,
         x: "k₂, % of tensors".into(),
@@ -97,7 +97,7 @@ pub(super) fn losses(results: &Results, ability: &str) -> Figure {
         Series { name: name.clone(), points: points.collect() }
     });
     Figure {
-        id: format!("figure-5-losses-{ability}"),
+        id: results.id("figure-5-losses", ability),
         title: format!("Fig. 5, {ability}: training loss by what is trained"),
         shape: Shape::Lines,
         x: "step".into(),
@@ -127,7 +127,7 @@ pub(super) fn layers(results: &Results, ability: &str, value: fn(&Agreement) -> 
     });
     let id = if what == "cosine" { "cosine" } else { "l1" };
     Figure {
-        id: format!("figure-5-{id}-{ability}"),
+        id: results.id(&format!("figure-5-{id}"), ability),
         title: format!("Fig. 5, {ability}: {id} of what was changed, layer by layer"),
         shape: Shape::Lines,
         x: "decoder layer".into(),

@@ -11,6 +11,9 @@ use crate::experiment::Experiment;
 use crate::report::{Part, Report};
 use crate::settings::LabSettings;
 
+/// Letters of an ability's name in the names of files.
+const LONGEST_NAME: usize = 24;
+
 /// What a report is made from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Results {
@@ -126,6 +129,18 @@ impl Results {
     /// One ability's numbers, seed by seed.
     pub(super) fn of<'a>(&'a self, ability: &'a str) -> impl Iterator<Item = &'a Measured> + 'a {
         self.seeds.iter().filter_map(move |numbers| numbers.abilities.get(ability))
+    }
+
+    /// What a part about an ability is called in files and links, whatever letters the ability's name has.
+    pub(super) fn id(&self, part: &str, ability: &str) -> String {
+        let plain = |name: &str| -> String {
+            let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+            name.chars().take(LONGEST_NAME).map(letter).collect()
+        };
+        let (abilities, mine) = (self.abilities(), plain(ability));
+        let place = abilities.iter().position(|other| *other == ability).unwrap_or_default();
+        let alike = abilities.iter().filter(|other| plain(other) == mine).count();
+        if alike > 1 { format!("{part}-{mine}-{place}") } else { format!("{part}-{mine}") }
     }
 
     /// What an ability's tables lack, and why.

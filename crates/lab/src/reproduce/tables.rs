@@ -142,7 +142,7 @@ pub(super) fn baselines(results: &Results, ability: &str) -> Table {
         format!("The paper's averages are over es, bn, te; ours over {}.", codes.get(1..).unwrap_or_default().join(", ")),
     ]);
     Table {
-        id: format!("table-2-{ability}"),
+        id: results.id("table-2", ability),
         title: format!("Table 2, {ability}: MAEC beside its baselines"),
         columns,
         rows,
@@ -177,7 +177,7 @@ pub(super) fn out_of_domain(results: &Results, ability: &str) -> Table {
         rows.push(Row { name: name.to_owned(), cells });
     }
     Table {
-        id: format!("table-3-{ability}"),
+        id: results.id("table-3", ability),
         title: format!("Table 3, trained on {ability}: what it does to what it was not trained on"),
         columns,
         rows,
@@ -220,7 +220,7 @@ pub(super) fn small_models(results: &Results, ability: &str) -> Table {
     });
     all.extend(undefined);
     Table {
-        id: format!("table-7-{ability}"),
+        id: results.id("table-7", ability),
         title: format!("Table 7, {ability}: a small model"),
         columns,
         rows: all,
@@ -263,7 +263,7 @@ pub(super) fn kinds(results: &Results, ability: &str) -> Table {
         });
     }
     Table {
-        id: format!("table-8-{ability}"),
+        id: results.id("table-8", ability),
         title: format!("Table 8, {ability}: the ability in some kinds of tensors only"),
         columns,
         rows,
@@ -303,7 +303,7 @@ pub(super) fn overlaps(results: &Results, ability: &str) -> Table {
         }
     });
     Table {
-        id: format!("neurons-{ability}"),
+        id: results.id("neurons", ability),
         title: format!("Eq. 1, {ability}: which neurons the sets share"),
         columns,
         rows: rows.collect(),
