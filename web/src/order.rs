@@ -1,13 +1,6 @@
 //! One sort for the whole page: the standard one is written out anew for every type and comparison, 5 kB each time.
 
-use std::cmp::Ordering;
-
-/// The places `0..count` in the order of `compare`, equal ones as they were.
-pub fn order(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..count).collect();
-    places.sort_by(|&a, &b| compare(a, b));
-    places
-}
+pub use maec_search::order;
 
 /// A list in ascending order.
 pub fn sorted<T: Clone + Ord>(list: &[T]) -> Vec<T> {

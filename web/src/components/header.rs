@@ -7,9 +7,9 @@ use maec_protocol::Backend;
 use maec_recipe::Tab;
 
 use super::live::{live, text};
-use super::own::SECTION;
 use super::segments::{Segments, code};
 use super::theme::ThemeToggle;
+use super::{own, tuning};
 use crate::engine::EngineKind;
 use crate::format::scientific;
 use crate::studio::{EngineState, Studio, section};
@@ -36,7 +36,8 @@ pub fn Header() -> impl IntoView {
         tab(Tab::Tensors, "Tensors"),
         tab(Tab::Results, "Results"),
         tab(Tab::Try, "Try it"),
-        (SECTION, None, "Your own"),
+        (tuning::SECTION, None, "Tuning"),
+        (own::SECTION, None, "Your own"),
     ];
     let ids = places.map(|place| place.0);
     Effect::new(move |_| {

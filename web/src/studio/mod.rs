@@ -218,7 +218,7 @@ impl Studio {
     }
 
     /// Has the header mark what a person scrolls to.
-    pub fn follow_scrolling(self, ids: [&'static str; 4]) {
+    pub fn follow_scrolling(self, ids: [&'static str; 5]) {
         crate::browser::on_person(move || self.with_hands(|hands| hands.here_stays = false));
         crate::browser::watch_sections(&ids, move |id| {
             if !self.with_hands(|hands| hands.here_stays) {

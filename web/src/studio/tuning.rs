@@ -18,8 +18,8 @@ use crate::engine::CallError;
 use crate::files::Brought;
 use crate::format::{plural, seconds};
 use crate::tuning::{
-    Choice, Draw, Exam, MOST_BYTES, Method, Objective, Plan, ReadError, Scores, Search, Space, Trial, Tuning,
-    choices, read, scores,
+    self, Choice, Exam, MOST_BYTES, Method, Objective, Plan, ReadError, Scores, Search, Space, Trial, Tuning,
+    read, scores,
 };
 
 /// Steps of a candidate's progress.
@@ -31,7 +31,7 @@ pub struct Tune {
     /// The search that is drawn.
     pub shown: RwSignal<Option<Arc<Tuning>>>,
     /// The number of the trial that is looked at; the best where none is.
-    pub chosen: RwSignal<Option<u32>>,
+    pub chosen: RwSignal<Option<usize>>,
     /// The search in progress.
     pub run: RwSignal<Run>,
     /// Why a file can't be drawn, or how a search ended when not well.
@@ -67,8 +67,10 @@ impl Tune {
 pub struct Wanted {
     /// The ranges.
     pub space: Space,
-    /// Grid or random draws.
-    pub draw: Draw,
+    /// A grid or random draws.
+    pub search: Search,
+    /// The seed of the draws.
+    pub seed: u64,
     /// Highest perplexity over the base's.
     pub limit: f64,
 }
@@ -133,7 +135,7 @@ impl Studio {
         }
         spawn_local(async move {
             let started = browser::now();
-            let candidates = choices(&wanted.space, wanted.draw);
+            let candidates = wanted.search.choices(&wanted.space, wanted.seed).unwrap_or_default();
             let total = candidates.len();
             let mut base = None;
             let mut trials = Vec::new();
@@ -144,8 +146,8 @@ impl Studio {
                 match self.candidate(&pack, choice, at).await {
                     Ok((of_base, scores)) => {
                         let base = *base.get_or_insert(of_base);
-                        trials.push(trial(number as u32, *choice, scores, base));
-                        let plan = plan(&pack, &wanted, trials.len() as u32);
+                        trials.push(Trial::new(number, *choice, vec![scores], &[base]));
+                        let plan = plan(&pack, &wanted, trials.len());
                         if let Some(tuning) = Tuning::new(plan, vec![base], trials.clone()) {
                             self.show_more(tuning, number == 0);
                         }
@@ -246,8 +248,8 @@ fn recipe(pack: &PackSummary, choice: &Choice) -> Recipe {
 }
 
 /// What was searched so far. A search that was stopped is a whole one of fewer draws.
-fn plan(pack: &PackSummary, wanted: &Wanted, done: u32) -> Plan {
-    let search = match wanted.draw.search() {
+fn plan(pack: &PackSummary, wanted: &Wanted, done: usize) -> Plan {
+    let search = match wanted.search {
         Search::Random { .. } => Search::Random { trials: done },
         search => search,
     };
@@ -257,25 +259,16 @@ fn plan(pack: &PackSummary, wanted: &Wanted, done: u32) -> Plan {
         method: Method::Maec,
         space: wanted.space.clone(),
         search,
-        seed: wanted.draw.seed(),
+        seed: wanted.seed,
         seeds: vec![pack.seed],
         exam: Exam {
-            set: ProblemSet::Validation,
-            problems: pack.validation_per_language,
-            texts: pack.texts_per_language,
+            set: tuning::ProblemSet::Validation,
+            problems: pack.validation_per_language as usize,
+            texts: pack.texts_per_language as usize,
         },
         objective: Objective { perplexity_limit: wanted.limit },
+        settings: None,
         pack: Some(pack.id.clone()),
-    }
-}
-
-fn trial(number: u32, choice: Choice, scores: Scores, base: Scores) -> Trial {
-    Trial {
-        number,
-        choice,
-        accuracy: scores.other_languages,
-        perplexity_ratio: scores.perplexity / base.perplexity,
-        seeds: vec![scores],
     }
 }
 
@@ -293,50 +286,45 @@ mod tests {
     use crate::studio::tests::pack;
     use crate::tuning::{Axis, Values};
 
-    fn wanted(draw: Draw) -> Wanted {
-        let fixed = |value| Values::between(value, value);
-        let space = Space::of([
-            fixed(1.0),
-            Values::between(0.0, 1.0),
-            fixed(1.5),
-            fixed(1.0),
-            fixed(0.5),
-            fixed(0.8),
-        ]);
-        Wanted { space, draw, limit: 1.1 }
+    fn wanted(search: Search) -> Wanted {
+        let values = [
+            Values::fixed(1.0),
+            Values::range(0.0, 1.0),
+            Values::fixed(1.5),
+            Values::fixed(1.0),
+            Values::fixed(0.5),
+            Values::fixed(0.8),
+        ];
+        let named = Method::Maec.axes().iter().zip(values);
+        let space = named.fold(Space::default(), |space, (axis, values)| space.with(*axis, values));
+        Wanted { space, search, seed: 7, limit: 1.1 }
     }
 
+    /// The companion's tests read the same file.
     #[test]
     fn a_search_here_is_saved_in_the_format_that_is_read() {
         let pack = PackSummary { validation_per_language: 40, texts_per_language: 100, ..pack() };
-        let wanted = wanted(Draw::Random(3, 7));
-        let base = Scores { other_languages: 0.1, perplexity: 4.0 };
-        let trials: Vec<Trial> = (0..)
-            .zip(choices(&wanted.space, wanted.draw))
-            .map(|(number, choice)| {
-                let scores = Scores { other_languages: 0.25 * f64::from(number), perplexity: 5.0 };
-                trial(number, choice, scores, base)
-            })
-            .collect();
-        let tuning = Tuning::new(plan(&pack, &wanted, 3), vec![base], trials).expect("there are trials");
-        assert_eq!((tuning.best, tuning.trials[2].perplexity_ratio, tuning.within_limit), (0, 1.25, false));
+        let wanted = wanted(Search::Random { trials: 3 });
+        let base = Scores { other_languages: 0.125, perplexity: 4.0 };
+        let choices = wanted.search.choices(&wanted.space, wanted.seed).unwrap();
+        let trials = (0..).zip(choices).zip([(0.25, 5.0), (0.5, 4.25), (0.375, 3.5)]);
+        let trials = trials.map(|((number, choice), (other_languages, perplexity))| {
+            Trial::new(number, choice, vec![Scores { other_languages, perplexity }], &[base])
+        });
+        let plan = Plan { maec: "studio 0.1.0".into(), ..plan(&pack, &wanted, 3) };
+        let tuning = Tuning::new(plan, vec![base], trials.collect()).expect("there are trials");
+        assert_eq!((tuning.best, tuning.trials[0].perplexity_ratio, tuning.within_limit), (1, 1.25, true));
         let json = serde_json::to_string(&tuning).expect("it is JSON");
+        assert_eq!(json, include_str!("../../../tests/tuning/page.json").trim_end());
         assert_eq!(read(&json), Ok(tuning));
-        for part in [
-            r#""space":{"alpha":{"list":[1.0]},"beta":{"range":{"low":0.0,"high":1.0}}"#,
-            r#""search":{"random":{"trials":3}},"seed":7,"seeds":[1]"#,
-            r#""exam":{"set":"validation","problems":40,"texts":100}"#,
-            r#""pack":"0123456789abcdef""#,
-        ] {
-            assert!(json.contains(part), "{part} in {json}");
-        }
     }
 
     #[test]
     fn a_candidate_is_the_packs_merge_with_its_numbers_alone() {
         let mut pack = pack();
         pack.recipe.select.include.push("*".into());
-        let choice = choices(&wanted(Draw::Grid(2)).space, Draw::Grid(2))[1];
+        let wanted = wanted(Search::Grid { per: 2 });
+        let choice = wanted.search.choices(&wanted.space, wanted.seed).unwrap()[1];
         let recipe = recipe(&pack, &choice);
         assert_eq!((recipe.parameters.beta, recipe.languages[0].weight), (1.0, 0.5));
         assert_eq!((&recipe.ability, &recipe.select), (&pack.recipe.ability, &Select::default()));

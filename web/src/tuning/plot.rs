@@ -1,7 +1,7 @@
 //! A search as markup: accuracy against perplexity with the Pareto front, a small plot for every hyper-parameter, and the
 //! tables that say the same.
 
-use super::{Axis, Sensitivity, Trial, Tuning, ratio};
+use super::{Axis, Sensitivity, Trial, Tuning, meaning, ratio, scored, shown};
 use crate::format::{number, percent};
 use crate::order::order;
 use crate::scale;
@@ -13,7 +13,7 @@ const WIDEST: f64 = 4.0;
 /// Accuracy upwards, perplexity over the base's to the right.
 ///
 /// Trials are options with the id `trial-<number>`; the `chosen` one can be reached with the Tab key.
-pub fn scatter(tuning: &Tuning, chosen: u32) -> String {
+pub fn scatter(tuning: &Tuning, chosen: usize) -> String {
     let limit = tuning.plan.objective.perplexity_limit;
     let edge = limit * WIDEST;
     let ratios = || tuning.trials.iter().map(|trial| trial.perplexity_ratio.min(edge)).chain([1.0, limit]);
@@ -75,7 +75,7 @@ fn point(trial: &Trial, (x, y): (f64, f64), is_front: bool, is_best: bool, is_ch
         } else {
             ""
         },
-        trial.words()
+        scored(trial)
     );
     format!(
         "<span role=option id=trial-{} class=\"point{front}{best}\" style=\"left:{x:.2}%;top:{y:.2}%\" tabindex={} \
@@ -87,7 +87,7 @@ fn point(trial: &Trial, (x, y): (f64, f64), is_front: bool, is_best: bool, is_ch
 
 /// Rows of the trials on the front, the head first, then those of all the others, each by rising perplexity.
 pub fn front_table(tuning: &Tuning) -> Vec<Vec<String>> {
-    let axes = Axis::of_method(tuning.plan.method);
+    let axes = tuning.plan.method.axes();
     let mut head: Vec<String> =
         ["Trial", "Accuracy", "Perplexity over the base’s", "On the front"].map(String::from).to_vec();
     head.extend(axes.iter().map(|axis| String::from(axis.symbol())));
@@ -103,7 +103,7 @@ pub fn front_table(tuning: &Tuning) -> Vec<Vec<String>> {
             ratio(trial.perplexity_ratio),
             place.into(),
         ];
-        row.extend(axes.iter().map(|axis| axis.shown(axis.of(&trial.choice))));
+        row.extend(axes.iter().map(|axis| shown(*axis, axis.of(&trial.choice))));
         row
     };
     let trials = &tuning.trials;
@@ -180,14 +180,14 @@ fn sense(one: &Sensitivity, up: &scale::Axis) -> String {
          <p class=sense-ends><span>{}</span><span>{}</span></p>\
          <p class=note>{explains}</p></figure>",
         axis.symbol(),
-        axis.words(),
-        axis.shown(first.low),
-        axis.shown(last.high),
+        meaning(axis),
+        shown(axis, first.low),
+        shown(axis, last.high),
     )
 }
 
 fn values(axis: Axis, low: f64, high: f64) -> String {
-    if low == high { axis.shown(low) } else { format!("{} to {}", axis.shown(low), axis.shown(high)) }
+    if low == high { shown(axis, low) } else { format!("{} to {}", shown(axis, low), shown(axis, high)) }
 }
 
 /// Rows of the small plots' numbers, the head first.
@@ -230,7 +230,7 @@ mod tests {
         let trials = vec![trial(0, 0.2, 1.0), trial(1, 0.4, 1.5), trial(2, 0.3, 1e9)];
         let tuning = Tuning::new(companion.plan, companion.base, trials).unwrap();
         let html = scatter(&tuning, 0);
-        let at = |number: u32| -> (f64, f64) {
+        let at = |number: usize| -> (f64, f64) {
             let rest = &html[html.find(&format!("id=trial-{number} ")).unwrap()..];
             let part = |key: &str| {
                 let from = rest.find(key).unwrap() + key.len();
@@ -253,7 +253,7 @@ mod tests {
         let front: Vec<&String> = rows[1..=tuning.pareto.len()].iter().map(|row| &row[0]).collect();
         assert_eq!(
             front,
-            tuning.pareto.iter().map(u32::to_string).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+            tuning.pareto.iter().map(usize::to_string).collect::<Vec<_>>().iter().collect::<Vec<_>>()
         );
         let bins: usize = tuning.sensitivity.iter().map(|one| one.bins.len()).sum();
         assert_eq!(senses_table(&tuning).len(), bins + 1);

@@ -3,11 +3,10 @@
 
 use std::fmt;
 
-use maec_protocol::ProblemSet;
 use maec_recipe::Recipe;
 use serde::Deserialize;
 
-use super::{Axis, Choice, Plan, Scores, Trial, Tuning, VERSION};
+use super::{Axis, Choice, Plan, ProblemSet, Scores, Trial, Tuning, VERSION};
 use crate::engine::parse;
 use crate::format::bytes;
 
@@ -117,7 +116,7 @@ pub fn read(json: &str) -> Result<Tuning, ReadError> {
     for (place, trial) in trials.iter().enumerate() {
         let ratio = trial.perplexity_ratio;
         let scored = (0.0..=1.0).contains(&trial.accuracy) && ratio.is_finite() && ratio > 0.0;
-        if trial.number as usize != place || !scored || !is_sane(&trial.choice) {
+        if trial.number != place || !scored || !is_sane(&trial.choice) {
             return Err(ReadError::Trial(place));
         }
     }

@@ -10,7 +10,7 @@ use super::live::{live, text, when};
 use crate::files::from_input;
 use crate::format::plural;
 use crate::studio::{Run, Studio};
-use crate::tuning::{Tuning, ratio};
+use crate::tuning::{Tuning, ratio, scored};
 
 /// The section's id.
 pub const SECTION: &str = "tuning";
@@ -74,5 +74,5 @@ fn headline(tuning: &Tuning) -> String {
         true => format!("the best within {limit} × the base’s perplexity"),
         false => format!("none is within {limit} × the base’s perplexity; the nearest"),
     };
-    format!("Of {count}, {rule} is trial {}: {}.", best.number, best.words())
+    format!("Of {count}, {rule} is trial {}: {}.", best.number, scored(best))
 }

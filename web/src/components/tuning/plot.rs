@@ -11,7 +11,9 @@ use crate::components::live::{live, text, when};
 use crate::html;
 use crate::order::order;
 use crate::studio::Studio;
-use crate::tuning::{Method, Trial, Tuning, front_table, scatter, senses, senses_key, senses_table};
+use crate::tuning::{
+    Method, Trial, Tuning, front_table, numbers, scatter, scored, senses, senses_key, senses_table,
+};
 
 /// The plots, their tables and the choice.
 pub fn plot(studio: Studio) -> AnyView {
@@ -86,7 +88,7 @@ fn look(studio: Studio, trial: &Trial, method: Method) -> AnyView {
         }
         .into_any(),
     };
-    let (words, numbers) = (trial.words(), trial.choice.words(method));
+    let (words, numbers) = (scored(trial), numbers(&trial.choice, method));
     view! {
         <div class="tuning-look" id="tuning-look">
             <div role="status">
@@ -131,13 +133,13 @@ fn twin(
 }
 
 /// The trial whose point an event came from.
-fn number_of(event: &Event) -> Option<u32> {
+fn number_of(event: &Event) -> Option<usize> {
     let target: Element = event.target()?.dyn_into().ok()?;
     target.closest(".points .point").ok()??.id().strip_prefix("trial-")?.parse().ok()
 }
 
 /// Looks at a trial: its point has the focus and is the one that the Tab key reaches.
-fn choose(studio: Studio, number: u32) {
+fn choose(studio: Studio, number: usize) {
     let id = format!("trial-{number}");
     for (css, reach, is_chosen) in
         [("#tuning-scatter [tabindex='0']", "-1", "false"), (&format!("#{id}"), "0", "true")]
@@ -150,7 +152,7 @@ fn choose(studio: Studio, number: u32) {
 }
 
 /// The trial that a key leads to: left and right by perplexity, up and down by accuracy, Home to the best.
-fn next(tuning: &Tuning, number: u32, key: &str) -> Option<u32> {
+fn next(tuning: &Tuning, number: usize, key: &str) -> Option<usize> {
     let trials = &tuning.trials;
     let (score, forward): (fn(&Trial) -> f64, bool) = match key {
         "Home" => return Some(tuning.best),
@@ -159,7 +161,7 @@ fn next(tuning: &Tuning, number: u32, key: &str) -> Option<u32> {
         _ => return None,
     };
     let places = order(trials.len(), &|a, b| score(&trials[a]).total_cmp(&score(&trials[b])));
-    let here = places.iter().position(|place| *place == number as usize)?;
+    let here = places.iter().position(|place| *place == number)?;
     let there = if forward { here + 1 } else { here.checked_sub(1).unwrap_or(here) };
     places.get(there.min(places.len() - 1)).map(|place| trials[*place].number)
 }

@@ -8,7 +8,7 @@ use crate::components::own::parts::{Names, number_field, runner};
 use crate::components::segments::{Segments, code};
 use crate::format::{count, plural};
 use crate::studio::{Studio, Wanted};
-use crate::tuning::{Axis, Draw, MOST_CANDIDATES, Space, Values};
+use crate::tuning::{Axis, MOST_CANDIDATES, Search, Space, Values, meaning};
 
 /// A hyper-parameter's two fields, and what stands in them at first: what suits the workshop's small models. Of α, β and γ
 /// two are free, since γ·R(A) = γα(…) − γβ(…), so α stays at 1. k₂ is in per cent.
@@ -53,8 +53,8 @@ pub fn search(studio: Studio) -> AnyView {
         let (axis, low, high, ..) = FIELDS[index];
         let unit = if axis == Axis::K2 { ", %" } else { "" };
         view! {
-            <div class="tuning-range" role="group" aria-label=format!("{} {}", axis.symbol(), axis.words())>
-                <span class="tuning-axis"><span class="symbol">{axis.symbol()}</span>{axis.words()}{unit}</span>
+            <div class="tuning-range" role="group" aria-label=format!("{} {}", axis.symbol(), meaning(axis))>
+                <span class="tuning-axis"><span class="symbol">{axis.symbol()}</span>{meaning(axis)}{unit}</span>
                 {number_field(low, "from", ends[index][0], is_number)}
                 {number_field(high, "to", ends[index][1], is_number)}
             </div>
@@ -67,7 +67,7 @@ pub fn search(studio: Studio) -> AnyView {
     let said = move || match wanted.get() {
         Ok(wanted) => format!(
             "{}, each asked {} validation problems and read {} texts.",
-            plural(wanted.draw.candidates(&wanted.space) as usize, "candidate"),
+            plural(wanted.search.trials(&wanted.space), "candidate"),
             count(u64::from(asked.0)),
             count(u64::from(asked.1)),
         ),
@@ -137,13 +137,13 @@ fn is_seed(typed: &str) -> bool {
 }
 
 fn is_count(typed: &str) -> bool {
-    typed.trim().parse::<u32>().is_ok_and(|count| (1..=MOST_CANDIDATES).contains(&count))
+    typed.trim().parse::<usize>().is_ok_and(|count| (1..=MOST_CANDIDATES).contains(&count))
 }
 
 /// Reads the form; the error says what is missing.
 fn wanted(ends: &[[String; 2]; 6], draw: Typed<'_>, limit: &str) -> Result<Wanted, String> {
-    let mut values = [const { None }; 6];
-    for ((axis, ..), (place, [low, high])) in FIELDS.iter().zip(values.iter_mut().zip(ends)) {
+    let mut space = Space::default();
+    for ((axis, ..), [low, high]) in FIELDS.iter().zip(ends) {
         let symbol = axis.symbol();
         let (Some(low), Some(high)) = (number(low), number(high)) else {
             return Err(format!("Give two numbers for {symbol}."));
@@ -155,43 +155,40 @@ fn wanted(ends: &[[String; 2]; 6], draw: Typed<'_>, limit: &str) -> Result<Wante
         if low > high {
             return Err(format!("Give the lower end of {symbol} first."));
         }
-        *place = Some(Values::between(low / scale, high / scale));
+        space = space.with(*axis, Values::between(low / scale, high / scale));
     }
-    let space = Space::of(values.map(|values| values.unwrap_or_else(|| Values::List(vec![1.0]))));
     if space.free().is_empty() {
         return Err("Give one parameter a range.".into());
     }
-    let count = |typed: &str| typed.trim().parse::<u32>().ok().filter(|_| is_count(typed));
-    let draw = match draw {
-        Typed::Grid(per) => count(per).filter(|per| *per > 1).map(Draw::Grid),
+    let whole = |typed: &str| typed.trim().parse::<usize>().ok().filter(|_| is_count(typed));
+    // A grid's seed decides nothing.
+    let (search, seed) = match draw {
+        Typed::Grid(per) => (whole(per).filter(|per| *per > 1).map(|per| Search::Grid { per }), 0),
         Typed::Random(_, seed) if !is_seed(seed) => return Err("Give a whole number as the seed.".into()),
         Typed::Random(trials, seed) => {
-            count(trials).zip(seed.trim().parse().ok()).map(|(trials, seed)| Draw::Random(trials, seed))
+            (whole(trials).map(|trials| Search::Random { trials }), seed.trim().parse().unwrap_or_default())
         }
     };
-    let draw = draw.ok_or(format!(
+    let search = search.ok_or(format!(
         "Give a whole number of candidates, {MOST_CANDIDATES} at most, or 2 values of each range."
     ))?;
-    let candidates = draw.candidates(&space);
+    let candidates = search.trials(&space);
     if candidates > MOST_CANDIDATES {
         return Err(format!(
             "A grid of {} candidates is the companion’s work (maec tune). Give fewer values, or fix a parameter.",
-            count_of(candidates)
+            count(candidates as u64)
         ));
     }
     match number(limit).filter(|limit| *limit > 0.0) {
-        Some(limit) => Ok(Wanted { space, draw, limit }),
+        Some(limit) => Ok(Wanted { space, search, seed, limit }),
         None => Err("Give the limit on perplexity as a number above 0, such as 1.1.".into()),
     }
-}
-
-fn count_of(candidates: u32) -> String {
-    count(u64::from(candidates))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tuning::Method;
 
     fn ends() -> [[String; 2]; 6] {
         FIELDS.map(|(.., low, high)| [low.into(), high.into()])
@@ -200,10 +197,8 @@ mod tests {
     #[test]
     fn the_form_begins_with_a_search_that_can_run() {
         let wanted = wanted(&ends(), Typed::Random("12", "1"), "1.1").unwrap();
-        assert_eq!((wanted.draw, wanted.limit), (Draw::Random(12, 1), 1.1));
-        let free: Vec<Axis> = wanted.space.free().into_iter().map(|(axis, _)| axis).collect();
-        assert_eq!(free, [Axis::Beta, Axis::Gamma, Axis::Eta, Axis::Mu, Axis::K2]);
-        assert_eq!(wanted.space.k2, Some(Values::between(0.3, 1.0)));
+        assert_eq!((wanted.search, wanted.seed, wanted.limit), (Search::Random { trials: 12 }, 1, 1.1));
+        assert_eq!(wanted.space, Space::of(Method::Maec), "the companion's own");
     }
 
     #[test]
@@ -221,8 +216,8 @@ mod tests {
         assert_eq!(with(1, "0,25", "0,5"), Ok(()));
         let fixed = [const { [String::new(), String::new()] }; 6].map(|_| ["1".into(), "1".into()]);
         assert!(wanted(&fixed, Typed::Grid("2"), "1.1").unwrap_err().contains("a range"));
-        let of = |draw| wanted(&ends(), draw, "1.1").map(|wanted| wanted.draw);
-        assert_eq!(of(Typed::Grid("3")), Ok(Draw::Grid(3)), "243 candidates");
+        let of = |draw| wanted(&ends(), draw, "1.1").map(|wanted| wanted.search);
+        assert_eq!(of(Typed::Grid("3")), Ok(Search::Grid { per: 3 }), "243 candidates");
         assert!(of(Typed::Grid("4")).unwrap_err().contains("1,024 candidates"));
         for bad in ["0", "501", "-1", "1.5", ""] {
             assert!(of(Typed::Random(bad, "1")).is_err(), "{bad}");

@@ -15,6 +15,8 @@ use crate::{Failure, Host};
 pub(super) struct Known {
     /// The recipe or mergekit file, for the folder.
     recipe: String,
+    /// Fingerprints of a recipe's models, 64 hex digits each.
+    pub fingerprints: Vec<String>,
     /// Of a mergekit file's models.
     pub inputs: Vec<Input>,
     /// For the headers of the weights.
@@ -23,14 +25,12 @@ pub(super) struct Known {
 
 /// Takes the inputs' fingerprints.
 pub(super) async fn known<H: Host>(job: &Job<'_, H>, opened: &Opened<'_>) -> Result<Known, Failure> {
-    let mut inputs = Vec::new();
+    let (mut fingerprints, mut inputs) = (Vec::new(), Vec::new());
     let (recipe, mut metadata) = match &opened.what {
         What::Recipe(recipe, models) => {
-            let all = [&models.base, &models.ability, &models.reference].into_iter().chain(&models.languages);
-            let mut fingerprints = Vec::new();
-            for weights in all {
+            for (_, weights) in models.inputs().models(recipe) {
                 job.checkpoint().await?;
-                fingerprints.push(fingerprint(weights.as_ref())?);
+                fingerprints.push(fingerprint(weights)?);
             }
             let inputs = serde_json::json!(fingerprints).to_string();
             // JSON is YAML, and the code that writes it is there already.
@@ -48,7 +48,7 @@ pub(super) async fn known<H: Host>(job: &Job<'_, H>, opened: &Opened<'_>) -> Res
         }
     };
     metadata.insert(FILES_KEY.into(), folder::list(opened.texts.keys().map(String::as_str)));
-    Ok(Known { recipe, inputs, metadata })
+    Ok(Known { recipe, fingerprints, inputs, metadata })
 }
 
 /// The names of all files that a merge into these shards may write.

@@ -44,7 +44,7 @@ pub(crate) async fn write<H: Host>(
             let (hash, mut writing) = stream.weights(&mut merge, &shards).await?;
             let outputs = merge.outputs().to_vec();
             let made = merge.report(hash.clone(), false, &Pool::new(1)?);
-            let card = made.map(|report| card::of_recipe(&report));
+            let card = made.map(|report| card::of_recipe(&report, &stream.known.fingerprints));
             let files = match card {
                 Ok(card) => stream.beside(&mut writing, (&outputs, &shards), &[], &card).await,
                 Err(error) => Err(error.into()),
