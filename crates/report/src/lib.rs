@@ -3,6 +3,7 @@
 //! It knows no experiment: what is measured, and what the sentences say, comes from its callers.
 
 mod csv;
+mod head;
 mod html;
 mod markup;
 mod number;
@@ -54,7 +55,7 @@ pub enum Cell {
 /// A column's heading.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
-    /// Heading.
+    /// Heading. Neighbours named `GROUP: NAME` stand under one heading of their group.
     pub name: String,
     /// Unit, such as `%`; empty where there is none.
     pub unit: String,

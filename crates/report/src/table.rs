@@ -1,8 +1,12 @@
 //! Tables as HTML: means with their intervals small beside them, and published numbers apart from measured ones.
 
+use super::head::head;
 use super::markup::{Element, words};
 use super::number::{interval, shown};
-use super::{Cell, Column, Estimate, Table};
+use super::{Cell, Estimate, Table};
+
+/// A table of so many columns is set closer, and wider than the text where the screen is.
+const MANY: usize = 9;
 
 /// A table in a box that scrolls sideways where the screen is narrow. `rows_are` heads the column of the rows' names.
 pub(super) fn table(table: &Table, rows_are: &str, caption: Caption) -> Element {
@@ -17,9 +21,6 @@ pub(super) fn table(table: &Table, rows_are: &str, caption: Caption) -> Element 
         name => words("span", name),
     };
     let is_words: Vec<bool> = (0..table.columns.len()).map(|place| is_words(table, place)).collect();
-    let heads = table.columns.iter().zip(&is_words).map(|(column, &is_words)| head(column, is_words));
-    let head =
-        Element::new("tr").child(Element::new("th").with("scope", "col").child(corner)).children(heads);
     let rows = table.rows.iter().map(|row| {
         let cells = row.cells.iter().zip(&table.columns).zip(&is_words);
         Element::new("tr")
@@ -28,10 +29,10 @@ pub(super) fn table(table: &Table, rows_are: &str, caption: Caption) -> Element 
     });
     let whole = Element::new("table")
         .child(title)
-        .child(Element::new("thead").child(head))
+        .child(head(table, corner, &is_words))
         .child(Element::new("tbody").children(rows));
     Element::new("div")
-        .class("sideways")
+        .class(if table.columns.len() < MANY { "sideways" } else { "sideways many" })
         .with("role", "region")
         .with("aria-labelledby", id)
         .with("tabindex", 0)
@@ -76,16 +77,6 @@ pub(super) fn measured(estimate: &Estimate, decimals: usize) -> Vec<Element> {
     let mean = words("span", shown(estimate.mean, decimals)).class("mean");
     let ends = interval(estimate, decimals).map(|text| words("span", text).class("interval"));
     std::iter::once(mean).chain(ends).collect()
-}
-
-fn head(column: &Column, is_words: bool) -> Element {
-    let head = Element::new("th").with("scope", "col");
-    let head = if is_words { head.class("words") } else { head };
-    let head = head.text(&column.name);
-    match column.unit.as_str() {
-        "" => head,
-        unit => head.text(" ").child(words("span", unit).class("unit")),
-    }
 }
 
 fn data(cell: &Cell, decimals: usize, is_words: bool) -> Element {

@@ -88,6 +88,34 @@ fn published_numbers_stand_apart() {
 }
 
 #[test]
+fn neighbours_of_one_group_stand_under_its_heading_and_units_under_all() {
+    let html = Report { parts: vec![Part::Table(sample::table())], ..sample::report() }.html();
+    let head = &html[html.find("<thead>").unwrap()..html.find("</thead>").unwrap()];
+    let lines: Vec<&str> = head.split("<tr>").skip(1).collect();
+    let [first, second, units] = lines[..] else { panic!("{head}") };
+    assert!(
+        first.contains("<th scope=\"col\" rowspan=\"3\"><span class=\"unseen\">Row</span></th>"),
+        "{first}"
+    );
+    assert!(first.contains("<th scope=\"col\" rowspan=\"2\">ICER ↓</th>"), "{first}");
+    assert!(first.contains("<th scope=\"colgroup\" class=\"group\" colspan=\"2\">paper</th>"), "{first}");
+    assert!(second.starts_with("<th scope=\"col\">average</th><th scope=\"col\">ICER ↓</th>"), "{second}");
+    let columns = sample::table().columns.len();
+    assert_eq!(units.matches("<td class=\"unit").count(), columns);
+    // Every line is as wide as the table.
+    assert_eq!(first.matches("<th").count(), columns);
+    assert!(html.contains("class=\"sideways many\""));
+    // A colon alone makes no group, and a table of few columns is as wide as the text.
+    let mut narrow = sample::table();
+    narrow.columns.truncate(2);
+    narrow.columns[1].name = "paper: average".into();
+    narrow.rows.iter_mut().for_each(|row| row.cells.truncate(2));
+    let html = Report { parts: vec![Part::Table(narrow)], ..sample::report() }.html();
+    assert!(html.contains(">paper: average</th>") && !html.contains("colgroup"));
+    assert!(html.contains("class=\"sideways\""));
+}
+
+#[test]
 fn foreign_names_stay_text() {
     let evil = "</style><script>alert(1)</script>\" onload=\"x' &amp; \u{1}\u{202e}";
     let mut report = sample::report();
@@ -161,9 +189,9 @@ fn a_tables_csv_has_every_digit_and_kind() {
         let at = |name: &str| line[place(name)].parse::<f64>().unwrap();
         assert_eq!((at("Average (%)"), at("Average (%), low")), (average.mean, average.low));
         assert_eq!((at("Average (%), high"), at("Average (%), seeds")), (average.high, 3.0));
-        let paper = &line[place("Paper, average (%), published")];
+        let paper = &line[place("paper: average (%), published")];
         assert_eq!(paper.parse().map_or(Cell::Empty, Cell::Published), row.cells[8]);
-        assert_eq!(&line[place("Paper, average (%)")], "", "nothing was measured there");
+        assert_eq!(&line[place("paper: average (%)")], "", "nothing was measured there");
     }
     assert!(
         !read[0].iter().any(|head| head.starts_with("Tokens trained (M),")),
