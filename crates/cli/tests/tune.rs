@@ -95,3 +95,18 @@ fn a_missing_settings_file_is_named() {
     let output = common::maec(folder.path()).args(line).output().unwrap();
     assert!(said(&output, 1, "tune").contains("none.json"));
 }
+
+/// A search of the studio's, on a pack of seed 1.
+#[test]
+fn what_was_tuned_on_a_seed_is_not_reported_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("page.json"), include_str!("../../../tests/tuning/page.json")).unwrap();
+    let line = "reproduce --tuned page.json --out paper --seeds";
+    let message = refused(folder.path(), 2, &format!("{line} 1,2,3"));
+    assert!(message.contains("chosen on seed 1 would flatter"), "{message}");
+    // For others it is read: what stops this one comes after it.
+    fs::create_dir(folder.path().join("paper")).unwrap();
+    fs::write(folder.path().join("paper/mine"), "").unwrap();
+    let output = common::maec(folder.path()).args(format!("{line} 2,3").split(' ')).output().unwrap();
+    assert!(said(&output, 1, "reproduce").contains("paper"), "{output:?}");
+}

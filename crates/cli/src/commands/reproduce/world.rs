@@ -25,6 +25,12 @@ pub(super) fn run(args: &Args, cache: &Path) -> Result<()> {
             "seed {seed} is no test seed: give 1 to 99; 100 and above are for tuning"
         )));
     }
+    // The studio searches on a pack's models, whose seed may be one of these.
+    if let Some(seed) = seeds.iter().find(|seed| tuned.seeds.contains(seed)) {
+        return Err(usage(format!(
+            "--tuned: what was chosen on seed {seed} would flatter the results reported for it: give other seeds with --seeds"
+        )));
+    }
     let out = args.out()?;
     let exam = Exam { set: ProblemSet::Test, problems: args.problems, texts: usize::MAX };
     let store = Store::folder(cache);
