@@ -1,6 +1,6 @@
 //! A table's headings: names, groups of them, and a line of units.
 
-use super::markup::{Element, words};
+use super::markup::Element;
 use super::{Column, Table};
 
 /// What stands between a group's name and its column's: `paper: average`.

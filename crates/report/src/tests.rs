@@ -267,7 +267,7 @@ fn parts_that_can_not_be_written_are_named() {
     ragged.rows[2].cells.pop();
     assert_eq!(
         with(Part::Table(ragged)),
-        "row `L-CPT L&A` of table `table-2-arithmetic` has 8 cells for 9 columns: give it a cell for each"
+        "row `L-CPT L&A` of table `table-2-arithmetic` has 9 cells for 10 columns: give it a cell for each"
     );
     let mut astray = sample::bars();
     astray.series[1].points[0].x = 0.5;
