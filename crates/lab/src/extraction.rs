@@ -71,12 +71,7 @@ impl Extraction {
 
     /// The rankings with the other form of Eq. 1 than the experiment's own: exact gradients, or the approximation.
     pub fn other_rankings(&self) -> Vec<(String, Ranking)> {
-        let form = self.ability_neurons.form.other();
-        let other = |ranking: Ranking| {
-            let name = format!("{}, {}", ranking.name, form.adjective());
-            Ranking { name, ..ranking.by(form) }
-        };
-        self.rankings().into_iter().map(|(name, ranking)| (name, other(ranking))).collect()
+        self.rankings().into_iter().map(|(name, ranking)| (name, ranking.by_other_form())).collect()
     }
 
     /// What the other form of Eq. 1 is called.

@@ -144,6 +144,12 @@ impl Ranking {
         }
     }
 
+    /// The same with the other form, which its name says.
+    pub fn by_other_form(self) -> Self {
+        let form = self.form.other();
+        Self { name: format!("{}, {}", self.name, form.adjective()), ..self.by(form) }
+    }
+
     /// The same with another form.
     pub fn by(self, form: Form) -> Self {
         Self { form, ..self }

@@ -3,7 +3,7 @@
 use super::{Catalog, Way};
 use crate::corpus::Share;
 use crate::experiment::AbilityCorpus;
-use crate::run::{Run, Trains};
+use crate::run::{Ranking, Run, Trains};
 
 /// The language that the paper's Fig. 5 sets beside English.
 const STUDIED: &str = "zh";
@@ -41,7 +41,7 @@ impl Catalog {
 
     /// Θ_{A,L0} with the neurons that the other form of Eq. 1 ranks.
     pub fn other_ranking(&self) -> Run {
-        let others = self.both_neurons().into_iter().map(|ranking| ranking.by(self.other_form()));
+        let others = self.both_neurons().into_iter().map(Ranking::by_other_form);
         let name =
             format!("{} + {}, {} Eq. 1", self.ability, self.reference.code, self.other_form().adjective());
         Run { name, trains: Trains::KeyNeurons(others.collect()), ..self.ability_and_reference() }

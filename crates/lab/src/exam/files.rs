@@ -116,6 +116,8 @@ impl FilesExam {
                 }
                 error => error.into(),
             })?;
+            let notes = report.notes().into_iter().map(|note| format!("{}: {note}", asked.task.kind()));
+            marks.notes.entry(asked.ability.clone()).or_default().extend(notes);
             let languages = marks.answers.entry(asked.ability.clone()).or_default();
             for sample in &report.samples {
                 let answers = languages.entry(asked.language(&sample.group)).or_default();

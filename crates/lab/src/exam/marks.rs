@@ -39,6 +39,9 @@ pub struct Marks {
     pub answers: BTreeMap<String, BTreeMap<String, Vec<Answer>>>,
     /// Perplexity of held-out general text by the language's code.
     pub perplexity: BTreeMap<String, f64>,
+    /// What a reader of the answers must know besides, by ability: exemplars left out, questions that did not fit, answers cut off.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, Vec<String>>,
 }
 
 impl Marks {
@@ -99,6 +102,7 @@ mod tests {
         Marks {
             answers: BTreeMap::from([("sums".to_owned(), languages)]),
             perplexity: BTreeMap::from([("en".to_owned(), 2.0), ("es".to_owned(), 4.0)]),
+            ..Marks::default()
         }
     }
 

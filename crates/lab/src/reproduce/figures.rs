@@ -1,6 +1,6 @@
 //! Figures 3, 4 and 5.
 
-use super::tables::{average, of_ablation, outside, perplexity};
+use super::estimates::{average, of_ablation, outside, perplexity};
 use super::{Agreement, Brief, Results};
 use crate::report::{Estimate, Figure, Point, Series, Shape};
 

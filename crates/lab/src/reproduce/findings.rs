@@ -1,7 +1,7 @@
 //! What came out, in sentences that follow from the numbers.
 
+use super::estimates::{average, gain, of_ablation, of_row, outside, perplexity};
 use super::runs::SAME_ABILITY;
-use super::tables::{average, gain, of_ablation, of_row, outside, perplexity};
 use super::{Measured, Results};
 use crate::report::{Estimate, Part};
 

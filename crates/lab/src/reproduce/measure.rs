@@ -55,6 +55,9 @@ pub struct Measured {
     /// Rows and pairs that are not there, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// What a reader of the backbone's answers must know besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
 }
 
 /// One seed's numbers.
@@ -124,6 +127,7 @@ impl Bench<'_> {
             overlaps: self.overlaps()?,
             state: self.state()?,
             left_out: self.catalog.left_out(&self.others),
+            asked: self.backbone.notes.get(ability).cloned().unwrap_or_default(),
         })
     }
 }

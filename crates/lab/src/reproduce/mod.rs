@@ -5,6 +5,7 @@
 
 mod bench;
 mod brief;
+mod estimates;
 mod figures;
 mod findings;
 mod kinds;

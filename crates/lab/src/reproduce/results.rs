@@ -192,3 +192,46 @@ pub fn report(results: &Results, command: &str) -> Report {
     }
     Report { title, command: command.to_owned(), summary, parts }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(abilities: &[&str]) -> Results {
+        let nothing = || Measured {
+            rows: Vec::new(),
+            ablations: Vec::new(),
+            ratios: Vec::new(),
+            kinds: Vec::new(),
+            losses: Vec::new(),
+            layers: Vec::new(),
+            overlaps: Vec::new(),
+            state: Vec::new(),
+            left_out: Vec::new(),
+            asked: Vec::new(),
+        };
+        let abilities = abilities.iter().map(|name| ((*name).to_owned(), nothing())).collect();
+        Results {
+            quick: true,
+            of: Measures::World {
+                settings: Box::new(LabSettings::quick()),
+                tuned_on: Vec::new(),
+                problems: 0,
+            },
+            languages: vec!["en".to_owned()],
+            budget: 0,
+            chosen: BTreeMap::new(),
+            seeds: vec![Numbers { seed: 1, abilities }],
+        }
+    }
+
+    #[test]
+    fn any_ability_can_name_a_file() {
+        let of = results(&["Sums & more", "sums---more", "../यह", "science"]);
+        let ids: Vec<String> = of.abilities().iter().map(|ability| of.id("table-2", ability)).collect();
+        assert_eq!(
+            ids,
+            ["table-2------", "table-2-sums---more-1", "table-2-science", "table-2-sums---more-3"]
+        );
+    }
+}

@@ -101,7 +101,7 @@ impl Catalog {
         };
         let mut sets = vec![
             (format!("𝒩_A and 𝒩_{}", self.reference.code), self.reference_neurons()),
-            (exact.to_owned(), self.ability_neurons().by(self.other_form())),
+            (exact.to_owned(), self.ability_neurons().by_other_form()),
         ];
         sets.extend(
             self.targets

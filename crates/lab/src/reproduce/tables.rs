@@ -1,6 +1,9 @@
 //! Tables 2, 3, 7 and 8, and Eq. 1's sets.
 
-use super::measure::{Measured, Row as Measurement};
+use super::estimates::{
+    average, gain, language, named, names, of_ablation, of_row, outside, perplexity, scores,
+};
+use super::measure::Row as Measurement;
 use super::published::{self, Domain};
 use super::{Brief, Results};
 use crate::extract::Counts;
@@ -9,61 +12,6 @@ use crate::report::{Cell, Column, Estimate, Row, Table};
 /// A column.
 fn column(name: impl Into<String>, unit: &str, decimals: usize) -> Column {
     Column { name: name.into(), unit: unit.to_owned(), decimals }
-}
-
-/// Accuracy outside the reference language, in per cent, over the seeds.
-pub(super) fn average(briefs: &[&Brief]) -> Estimate {
-    let values: Vec<f64> = briefs.iter().map(|brief| 100.0 * brief.others.rate()).collect();
-    let alone = briefs.first().map(|brief| (100.0 * brief.others.low, 100.0 * brief.others.high));
-    Estimate::over_seeds(&values, alone).within(0.0, 100.0)
-}
-
-/// The same minus the backbone's, in points.
-pub(super) fn gain(briefs: &[&Brief]) -> Estimate {
-    let values: Vec<f64> = briefs.iter().map(|brief| 100.0 * brief.gain.mean).collect();
-    let alone = briefs.first().map(|brief| (100.0 * brief.gain.low, 100.0 * brief.gain.high));
-    Estimate::over_seeds(&values, alone)
-}
-
-pub(super) fn perplexity(briefs: &[&Brief]) -> Estimate {
-    let values: Vec<f64> = briefs.iter().map(|brief| brief.mean_perplexity).collect();
-    Estimate::over_seeds(&values, None).within(1.0, f64::INFINITY)
-}
-
-fn language(briefs: &[&Brief], code: &str) -> Cell {
-    let accuracies: Vec<_> = briefs.iter().filter_map(|brief| brief.accuracy.get(code)).collect();
-    let Some(first) = accuracies.first() else { return Cell::Empty };
-    let values: Vec<f64> = accuracies.iter().map(|accuracy| 100.0 * accuracy.rate()).collect();
-    let estimate = Estimate::over_seeds(&values, Some((100.0 * first.low, 100.0 * first.high)));
-    Cell::Measured(estimate.within(0.0, 100.0))
-}
-
-/// The rows of one name, seed by seed.
-fn named<'a>(
-    results: &'a Results,
-    ability: &'a str,
-    rows: impl Fn(&'a Measured) -> &'a [Measurement],
-    name: &str,
-) -> Vec<&'a Measurement> {
-    results.of(ability).filter_map(|measured| rows(measured).iter().find(|row| row.name == name)).collect()
-}
-
-fn scores<'a>(rows: &[&'a Measurement]) -> Vec<&'a Brief> {
-    rows.iter().map(|row| &row.scores).collect()
-}
-
-/// Scores of one of Table 2's rows.
-pub(super) fn of_row<'a>(results: &'a Results, ability: &'a str, name: &str) -> Vec<&'a Brief> {
-    scores(&named(results, ability, |measured| &measured.rows, name))
-}
-
-/// Scores of one of Fig. 3's rows.
-pub(super) fn of_ablation<'a>(results: &'a Results, ability: &'a str, name: &str) -> Vec<&'a Brief> {
-    scores(&named(results, ability, |measured| &measured.ablations, name))
-}
-
-fn names(rows: Option<&[Measurement]>) -> Vec<String> {
-    rows.into_iter().flatten().map(|row| row.name.clone()).collect()
 }
 
 /// Tokens for a point of improvement, as Table 2 counts it (#Tokens over improvement, lower is better), in millions; nothing
@@ -76,11 +24,6 @@ fn icer(rows: &[&Measurement]) -> Cell {
         true => Cell::Measured(Estimate::exact(tokens / improvement)),
         false => Cell::Empty,
     }
-}
-
-/// What the average over all languages but the reference is called.
-pub(super) fn outside(results: &Results) -> String {
-    format!("outside {}", results.reference())
 }
 
 /// The average's column.
@@ -130,6 +73,8 @@ pub(super) fn baselines(results: &Results, ability: &str) -> Table {
     }
     let Results { budget, .. } = results;
     let mut notes = results.left_out(ability);
+    let asked = results.of(ability).next().map(|measured| measured.asked.as_slice()).unwrap_or_default();
+    notes.extend(asked.iter().map(|note| format!("The backbone's answers, {note}.")));
     notes.extend([
         format!(
             "Every continual pre-training (CPT, DA) has {budget} steps, as many as MAEC's masked trainings together. MAEC's tokens count these and the \
