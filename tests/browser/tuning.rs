@@ -26,6 +26,10 @@ fn a_search_is_opened_walked_by_keys_and_its_choice_taken() -> Result<()> {
     let front = json["pareto"].as_array().map_or(0, Vec::len);
     in_studio_with(&[], "tuning_file", WebGpu::Off, async |session| {
         let page = Page::open(session, "?engine=cpu", LONG).await?;
+        // The header leads here, as to the other sections.
+        page.press("nav a[href='#tuning']", ENTER).await?;
+        page.wait_for("nav a[href='#tuning'][aria-current]", LONG).await?;
+        page.wait_for("#tuning:focus", LONG).await?;
         choose(&page, "#tuning-file", &[tune_json()]).await?;
         page.wait_for("#tuning-scatter [role=option]", LONG).await?;
         assert_eq!(page.count("#tuning-scatter [role=option]").await?, trials);

@@ -179,8 +179,8 @@ fn an_ability_that_the_world_does_not_teach_is_refused() {
     let settings = LabSettings { abilities: Abilities::Arithmetic, ..LabSettings::paper() };
     let arithmetic = Plan { ability: "science".into(), settings: Some(settings), ..good.clone() };
     assert!(refused(arithmetic).contains("no `science`"));
-    let settings = LabSettings { width: 0, ..LabSettings::paper() };
-    assert!(refused(Plan { settings: Some(settings), ..good }).contains("settings"));
+    let settings = LabSettings { heads: 0, ..LabSettings::paper() };
+    assert!(refused(Plan { settings: Some(settings), ..good }).contains("heads is 0"));
 }
 
 #[test]
