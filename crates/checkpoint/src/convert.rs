@@ -2,6 +2,8 @@
 //!
 //! The results are the same bytes on every host, NaN included: a NaN is written as its dtype's one canonical NaN.
 
+use std::ops::BitOr;
+
 use half::f16;
 
 use crate::{Dtype, Error, dtype};
@@ -83,12 +85,18 @@ pub(crate) fn recode(from: Dtype, bytes: &[u8], to: Dtype) -> Result<Vec<u8>, Er
 }
 
 /// Index of the first NaN or infinity among stored floats; `None` where there is none, or the dtype is no float.
+///
+/// Their exponents are all ones, so that one more in its last place carries into the sign: of many values together the carries
+/// tell in a vector's add and or.
 pub fn first_non_finite(dtype: Dtype, bytes: &[u8]) -> Option<usize> {
+    let carry64 = |b| (u64::from_le_bytes(b) & (u64::MAX >> 1)) + (1 << 52);
+    let carry32 = |b| (u32::from_le_bytes(b) & (u32::MAX >> 1)) + (1 << 23);
+    let carry16 = |b, place: u16| (u16::from_le_bytes(b) & (u16::MAX >> 1)) + place;
     match dtype {
-        Dtype::F64 => position(bytes, |b: [u8; 8]| !f64::from_le_bytes(b).is_finite()),
-        Dtype::F32 => position(bytes, |b: [u8; 4]| !f32::from_le_bytes(b).is_finite()),
-        Dtype::F16 => position(bytes, |b: [u8; 2]| u16::from_le_bytes(b) & 0x7c00 == 0x7c00),
-        Dtype::BF16 => position(bytes, |b: [u8; 2]| u16::from_le_bytes(b) & 0x7f80 == 0x7f80),
+        Dtype::F64 => position(bytes, carry64, |carries| carries >> 63 == 1),
+        Dtype::F32 => position(bytes, carry32, |carries| carries >> 31 == 1),
+        Dtype::F16 => position(bytes, |b| carry16(b, 1 << 10), |carries| carries >> 15 == 1),
+        Dtype::BF16 => position(bytes, |b| carry16(b, 1 << 7), |carries| carries >> 15 == 1),
         _ => None,
     }
 }
@@ -161,12 +169,16 @@ fn append<const N: usize, T: Copy>(values: &[T], out: &mut Vec<u8>, encode: impl
     }
 }
 
-fn position<const N: usize>(bytes: &[u8], test: impl Fn([u8; N]) -> bool) -> Option<usize> {
+fn position<const N: usize, T: Default + BitOr<Output = T>>(
+    bytes: &[u8],
+    carry: impl Fn([u8; N]) -> T,
+    found: impl Fn(T) -> bool,
+) -> Option<usize> {
     let elements = bytes.as_chunks::<N>().0;
     // Without an early exit a block is tested in vectors; only one that has such an element is searched.
     for (block, part) in elements.chunks(4096).enumerate() {
-        if part.iter().fold(false, |found, &element| found | test(element)) {
-            return part.iter().position(|&element| test(element)).map(|index| block * 4096 + index);
+        if found(part.iter().fold(T::default(), |all, &element| all | carry(element))) {
+            return part.iter().position(|&element| found(carry(element))).map(|index| block * 4096 + index);
         }
     }
     None

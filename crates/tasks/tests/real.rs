@@ -62,7 +62,8 @@ fn prompts_are_the_harness_s(data: &Path, kind: Kind) -> Outcome {
         let items = task.items().iter().filter(|item| item.group == *group);
         let prompts: Vec<String> = items.filter_map(prompt).collect();
         rows += prompts.len();
-        let hash = format!("{:x}", Sha256::digest(prompts.join("\0")));
+        let hash = Sha256::digest(prompts.join("\0"));
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         same((prompts.len(), hash.as_str()), golden_of(expected)?, group)?;
     }
     same(rows, task.items().len(), "rows of all groups")
