@@ -154,13 +154,13 @@ impl Models {
         let file = format!("{name}.yaml");
         fs::write(self.folder.join(&file), recipe).context("writing a recipe")?;
         let out = format!("{name}.safetensors");
-        let turn = || {
+        median(|| {
             let mut command = Command::new(&self.maec);
-            timed(command.current_dir(&self.folder).args(["merge", &file, "--out", &out]))
-        };
-        let merged = median(turn)?;
-        fs::remove_file(self.folder.join(&out)).context("removing a merged model")?;
-        Ok(merged)
+            let merged = timed(command.current_dir(&self.folder).args(["merge", &file, "--out", &out]))?;
+            // What is replaced is freed while the clock runs.
+            fs::remove_file(self.folder.join(&out)).context("removing a merged model")?;
+            Ok(merged)
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{json, ok, refused, tree, unfinished, world};
-use maec_checkpoint::{ModelFolder, model_hash, open_weights};
+use maec_checkpoint::{ModelFolder, fingerprint, model_hash, open_weights};
 use maec_train::KeyNeurons;
 
 const RECIPE: &str = "\
@@ -148,12 +148,18 @@ fn merges(folder: &Path) -> String {
         assert!(folder.join("merged").join(file).is_file(), "{file}");
     }
     assert!(merged.config().contains("\"torch_dtype\": \"bfloat16\""));
-    assert!(fs::read_to_string(folder.join("merged/README.md")).unwrap().contains(&hash));
+    let card = || fs::read_to_string(folder.join("merged/README.md")).unwrap();
+    assert!(card().contains(&hash));
     assert_eq!(fs::read(folder.join("merged/recipe.yaml")).unwrap(), {
         let recipe = maec_recipe::Recipe::from_yaml(RECIPE).unwrap();
         recipe.to_yaml().into_bytes()
     });
-    ok(folder, "merge recipe.yaml --out merged");
+    // Inputs are known by their fingerprints; only whoever asks waits for their hashes.
+    let base = ModelFolder::open(&folder.join("base")).unwrap();
+    let (known, read) = (fingerprint(&base).unwrap(), model_hash(&base).unwrap());
+    assert!(card().contains(&known) && !card().contains(&read), "{}", card());
+    ok(folder, "merge recipe.yaml --out merged --hash-inputs");
+    assert!(card().contains(&known) && card().contains(&read), "{}", card());
     fs::write(folder.join("merged/notes.txt"), "mine").unwrap();
     assert!(refused(folder, 1, "merge recipe.yaml --out merged").contains("merged"));
     fs::remove_file(folder.join("merged/notes.txt")).unwrap();

@@ -20,7 +20,7 @@ pub struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// The models that a method reads, each with its part: `base`, `ability`, `reference`, `language es`, ….
-    pub(crate) fn models(&self, recipe: &Recipe) -> Vec<(String, &'a dyn Weights)> {
+    pub fn models(&self, recipe: &Recipe) -> Vec<(String, &'a dyn Weights)> {
         let mut models = vec![("base".to_owned(), self.base), ("ability".to_owned(), self.ability)];
         if uses_reference(recipe.merge_method) {
             models.push(("reference".to_owned(), self.reference));

@@ -18,6 +18,9 @@ use crate::{Inputs, MergeError, Report};
 /// Tensors whose sums are taken at once, for every thread of several.
 const TENSORS_PER_THREAD: usize = 4;
 
+/// Most tiles of one of them in a step: whoever is done with the last waits no longer than these take.
+const TILES_PER_STEP: usize = 16;
+
 /// A merge by a recipe.
 pub struct MaecJob<'a> {
     inputs: &'a Inputs<'a>,
@@ -119,7 +122,7 @@ impl Job for MaecJob<'_> {
             }
             return Ok(None);
         };
-        let each = (most_tiles / at_once.div_ceil(pool.threads())).max(1);
+        let each = (most_tiles / at_once.div_ceil(pool.threads())).clamp(1, TILES_PER_STEP);
         let begun = pool.map(std::mem::take(&mut survey.begun), |scratch, mut begun: Begun| {
             let info = &infos[begun.place];
             let buffers = std::mem::take(&mut scratch.maec);

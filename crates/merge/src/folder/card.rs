@@ -17,8 +17,8 @@ fn line(card: &mut String, text: fmt::Arguments<'_>) {
     let _ = writeln!(card, "{text}");
 }
 
-/// The card of a merge by MAEC's own recipe.
-pub fn of_recipe(report: &Report) -> String {
+/// The card of a merge by MAEC's own recipe, with the fingerprint of each of its inputs.
+pub fn of_recipe(report: &Report, fingerprints: &[String]) -> String {
     let (recipe, p) = (&report.recipe, &report.recipe.parameters);
     let mut card = String::from(FRONT);
     let mut line = |text: fmt::Arguments<'_>| line(&mut card, text);
@@ -46,12 +46,13 @@ pub fn of_recipe(report: &Report) -> String {
     for language in &recipe.languages {
         line(format_args!("| μ of {} | {} |", cell(&language.name), language.weight));
     }
-    line(format_args!("\n| part | model | model hash (SHA-256) |\n|---|---|---|"));
-    for input in &report.inputs {
+    line(format_args!("\n| part | model | fingerprint | model hash (SHA-256) |\n|---|---|---|---|"));
+    for (input, fingerprint) in report.inputs.iter().zip(fingerprints) {
+        let (part, model) = (cell(&input.part), cell(&input.model));
         let hash = input.hash.as_deref().unwrap_or("–");
-        line(format_args!("| {} | {} | `{hash}` |", cell(&input.part), cell(&input.model)));
+        line(format_args!("| {part} | {model} | `{fingerprint}` | `{hash}` |"));
     }
-    line(format_args!("| **merged** | this one | `{}` |", report.output_hash));
+    line(format_args!("| **merged** | this one | | `{}` |", report.output_hash));
     again(&mut line);
     card
 }

@@ -56,7 +56,7 @@ pub struct Args {
     /// Folder that the recipe's models are looked up in; the recipe's own by default.
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
-    /// Read every input to its end for its SHA-256. Reports and cards of MAEC's recipes have it always.
+    /// Read every input to its end for its SHA-256. Reports of MAEC's recipes have it always.
     #[arg(long)]
     hash_inputs: bool,
     /// Print the account in JSON instead of a table.

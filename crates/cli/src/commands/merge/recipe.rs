@@ -31,20 +31,21 @@ pub fn run(args: &Args) -> Result<()> {
     let pool = Pool::new(args.write.budget.threads(|threads| threads as u64 * MaecJob::MEMORY_PER_THREAD)?)?;
     let mut pinned = recipe.clone();
     models.pin(&mut pinned);
-    let fingerprints = opened.weights().map(fingerprint).collect::<Result<Vec<_>, _>>()?;
+    let read = inputs.models(&recipe).into_iter();
+    let fingerprints = read.map(|(_, model)| fingerprint(model)).collect::<Result<Vec<_>, _>>()?;
     let metadata = provenance(pinned.to_json(), serde_json::to_string(&fingerprints)?);
     // Inputs are known by their fingerprints, and by their files' sizes and times.
     let known = format!("{metadata:?} {} {stamps:?}", args.allow_nonfinite);
     let target = Target::begin(&args.out, &opened.base.texts, metadata, &job, &args.write)?;
     let bar = progress::bar("merging", 0);
     let (written, hash) = target.run(&mut job, &known, &pool, &bar)?;
-    // Reports and model cards name their inputs by their hashes.
-    let hash_inputs = report_file.is_some() || args.json || args.hash_inputs || written.is_folder();
+    // Reports name their inputs by their hashes.
+    let hash_inputs = report_file.is_some() || args.json || args.hash_inputs;
     let mut report = job.report(hash, hash_inputs, &pool)?;
     stamps.check()?;
     models.pin(&mut report.recipe);
     report.versions.insert("maec".into(), env!("CARGO_PKG_VERSION").into());
-    written.finish(&report.recipe.to_yaml(), &card::of_recipe(&report), &[])?;
+    written.finish(&report.recipe.to_yaml(), &card::of_recipe(&report, &fingerprints), &[])?;
     bar.finish_and_clear();
     if let Some(file) = report_file {
         file.finish(&report)?;
@@ -84,11 +85,6 @@ impl Opened {
         let languages =
             languages.map(|it| onto(&format!("language {}", it.name), &it.model)).collect::<Result<_>>()?;
         Ok(Self { base, ability, reference, languages })
-    }
-
-    fn weights(&self) -> impl Iterator<Item = &dyn Weights> {
-        let models = [&self.base, &self.ability, &self.reference].into_iter().chain(&self.languages);
-        models.map(|model| -> &dyn Weights { model.weights.as_ref() })
     }
 
     /// As a merge takes them.
