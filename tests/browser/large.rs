@@ -148,6 +148,57 @@ fn a_cancelled_merge_leaves_no_file() -> Result<()> {
     })
 }
 
+/// Keeps the worker that was spoken to last within reach.
+const WITHIN_REACH: &str = "const post = Worker.prototype.postMessage;\
+    Worker.prototype.postMessage = function (...all) { window.last = this; return post.apply(this, all); };";
+
+/// Ends that worker as an engine that fails by itself: nothing of it goes on, and the page hears an error.
+const ENDED: &str = "window.last.terminate();\
+    window.last.dispatchEvent(new ErrorEvent('error', { message: 'Uncaught RuntimeError: unreachable' }))";
+
+#[test]
+fn a_worker_that_ends_in_a_merge_leaves_nothing_half_written_and_the_next_merge_ends() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let (folder, out) = (scratch.path().join("all"), scratch.path().join("out"));
+    sparse(&folder.join("a"), 8, 1)?;
+    sparse(&folder.join("b"), 8, 2)?;
+    let expected = companion(&folder, LINEAR, &out)?;
+    fs::remove_dir_all(&out)?;
+    for (picker, place) in [(PICKED, "picked"), (NO_PICKER, "merged")] {
+        let name = format!("files_ended_{place}");
+        in_studio_with(&[], &name, WebGpu::Off, async |session| {
+            let page = Page::open(session, "?engine=cpu", LONG).await?;
+            page.script(picker).await?;
+            page.script(WITHIN_REACH).await?;
+            open(&page, &folder, 2).await?;
+            page.wait_for("#files-method option", LONG).await?;
+            write_yaml(&page, LINEAR).await?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            planned(&page).await?;
+            press(&page, "#files-write").await?;
+            page.wait_for("[data-testid=files-progress] [aria-valuenow]", LONG).await?;
+            page.script(ENDED).await?;
+            page.wait_for("#files-note:not(:empty)", LONG).await?;
+            let said: String = page.value("return document.querySelector('#files-note').textContent").await?;
+            ensure!(said.contains("stopped in the middle") && said.lines().count() == 1, "{said}");
+            ensure!(!page.has("#files-written").await?, "a merge that ended offers files");
+            if place == "picked" {
+                let whole = |file: &&(String, u64)| file.1 > 0 && !file.0.ends_with(".crswap");
+                let left = listed(session, place).await?;
+                ensure!(!left.iter().any(|file| whole(&file)), "left: {left:?}");
+            }
+            planned(&page).await?;
+            press(&page, "#files-write").await?;
+            page.wait_for("#files-written", VERY_LONG).await?;
+            let hash: String =
+                page.value("return document.querySelector('#files-written').dataset.hash").await?;
+            assert_eq!(hash, expected);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 #[allow(clippy::print_stdout)] // the figures are worth reading
 fn report(text: &str) {
     println!("{text}");

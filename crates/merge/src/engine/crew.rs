@@ -37,14 +37,8 @@ impl<'j> Crew<'j> {
     /// As many as the pool has threads.
     pub fn new(schedule: Schedule<'j>, pool: &Pool) -> Self {
         let threads = pool.threads();
-        let state = State {
-            schedule,
-            merged: BTreeMap::new(),
-            taken: 0,
-            threads,
-            failed: None,
-            is_stopped: false,
-        };
+        let state =
+            State { schedule, merged: BTreeMap::new(), taken: 0, threads, failed: None, is_stopped: false };
         let most = threads * TILES_PER_THREAD;
         Self { state: Mutex::new(state), work: Condvar::new(), ready: Condvar::new(), most }
     }

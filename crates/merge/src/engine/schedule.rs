@@ -123,7 +123,12 @@ impl<'j> Schedule<'j> {
             }
             let tensor = self.job.tensor(self.next)?;
             let phase = Phase::of(info, tensor.as_ref());
-            self.open.push_back(Open { index: self.next, info, tensor: Arc::new(RwLock::new(tensor)), phase });
+            self.open.push_back(Open {
+                index: self.next,
+                info,
+                tensor: Arc::new(RwLock::new(tensor)),
+                phase,
+            });
             self.next += 1;
         }
     }

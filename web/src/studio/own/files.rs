@@ -238,8 +238,7 @@ impl Studio {
                     files.note.set("Stopped. The unfinished files were removed.".into())
                 }
                 Err(CallError::Lost) => files.note.set(
-                    "The engine stopped in the middle of the merge, so its files are not whole: delete them, then merge again."
-                        .into(),
+                    "The engine stopped in the middle of the merge. What it left is not whole; merge again to replace it.".into(),
                 ),
             }
         });
