@@ -136,12 +136,15 @@ fn rope_matches() {
 #[test]
 fn ragged_grouped_attention_matches() {
     let mut batch = Batch::default();
-    for (length, visible) in [(9, 9), (1, 1), (14, 10), (5, 5)] {
+    // Lengths about the panels' edges among them.
+    for (length, visible) in [(9, 9), (1, 1), (14, 10), (5, 5), (33, 33), (71, 60), (64, 64)] {
         batch.push(&vec![0; length], visible);
     }
     let attending = Attending::new(&batch.segments, [None], &device());
-    let rows = 29;
-    for (softcap, window) in [(None, None), (Some(2.0), None), (None, Some(4)), (Some(2.0), Some(1))] {
+    let rows = batch.len();
+    for (softcap, window) in
+        [(None, None), (Some(2.0), None), (None, Some(4)), (Some(2.0), Some(1)), (None, Some(40))]
+    {
         let shape = Shape { softcap, window, ..Shape::plain(16) };
         compare(
             [random([rows, 64]), random([rows, 32]), random([rows, 32])],

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 use maec_model::{Decoder, kernels};
 use rayon::prelude::*;
 
@@ -47,8 +47,13 @@ impl Gradients {
     /// # Errors
     /// When the device is lost.
     pub fn new(of: BTreeMap<String, Tensor<1>>) -> Result<Self, TrainError> {
-        let norm = norm(&of)?;
-        Ok(Self { of, norm })
+        let (mut read, mut total) = (BTreeMap::new(), 0.0);
+        for (name, gradient) in of {
+            let (gradient, squares) = squares(gradient)?;
+            total += squares;
+            read.insert(name, gradient);
+        }
+        Ok(Self { of: read, norm: total.sqrt() })
     }
 
     /// L2 norm before clipping.
@@ -167,17 +172,17 @@ impl AdamW {
     }
 }
 
-fn norm(gradients: &BTreeMap<String, Tensor<1>>) -> Result<f64, TrainError> {
-    let mut total = 0.0;
-    for gradient in gradients.values() {
-        if kernels::runs_on_flex(&gradient.device()) {
-            let values = host_values(gradient.clone())?;
-            // Fixed blocks, summed in order: the result does not depend on the threads.
-            let squares = |block: &[f32]| block.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
-            total += values.par_chunks(16 * 1024).map(squares).collect::<Vec<f64>>().iter().sum::<f64>();
-        } else {
-            total += host_values(gradient.clone().square().sum())?.iter().map(|&s| f64::from(s)).sum::<f64>();
-        }
+/// Σ g², and the gradient again: on the host it is read in place.
+fn squares(gradient: Tensor<1>) -> Result<(Tensor<1>, f64), TrainError> {
+    let device = gradient.device();
+    if !kernels::runs_on_flex(&device) {
+        let sums = host_values(gradient.clone().square().sum())?;
+        return Ok((gradient, sums.iter().map(|&sum| f64::from(sum)).sum()));
     }
-    Ok(total.sqrt())
+    let values = host_values(gradient)?;
+    // Fixed blocks, summed in order: the result does not depend on the threads.
+    let of_block = |block: &[f32]| block.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
+    let total = values.par_chunks(16 * 1024).map(of_block).collect::<Vec<f64>>().iter().sum();
+    let count = values.len();
+    Ok((Tensor::from_data(TensorData::new(values, [count]), &device), total))
 }

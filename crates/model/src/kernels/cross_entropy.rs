@@ -48,8 +48,10 @@ struct CrossEntropy {
     targets: Arc<[u32]>,
 }
 
-/// One token's loss, and the gradient of its logits, which stand in its place before.
+/// One token's loss, and the gradient of its logits.
 struct Row<'a> {
+    /// `[tokens, vocab]`.
+    scores: &'a [f32],
     targets: &'a [u32],
     weight: f32,
 }
@@ -59,9 +61,10 @@ impl Work<(usize, (&mut [f32], &mut f32))> for Row<'_> {
     fn run<S: Simd>(&self, _: S, (row, (gradient, loss)): (usize, (&mut [f32], &mut f32))) {
         let target = self.targets[row];
         if target == IGNORE {
-            gradient.fill(0.0);
             return;
         }
+        let vocab = gradient.len();
+        gradient.copy_from_slice(&self.scores[row * vocab..][..vocab]);
         let score = gradient[target as usize];
         let log_z = softmax(gradient);
         *loss = log_z - score;
@@ -80,10 +83,10 @@ impl FlexOp<1> for CrossEntropy {
         let scores = values(&logits);
         let count = self.targets.iter().filter(|&&target| target != IGNORE).count();
         let weight = 1.0 / count as f32;
-        let mut gradient = scores.to_vec();
+        let mut gradient = vec![0.0; scores.len()];
         let mut losses = vec![0.0f32; tokens];
         let tasks = gradient.chunks_mut(vocab).zip(&mut losses).enumerate().collect();
-        parallel::items(tasks, &Row { targets: &self.targets, weight });
+        parallel::items(tasks, &Row { scores, targets: &self.targets, weight });
         let total: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
         (tensor(vec![(total / count as f64) as f32], [1]), tensor(gradient, [tokens, vocab]))
     }

@@ -199,3 +199,65 @@ fn place<S: Simd>(
         copy::<COLUMNS>(&mut row[..count], &sums.as_flattened()[..count]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::*;
+
+    /// Rows × columns in lines that are longer than they need to be, and one line's length.
+    fn stored(rows: usize, columns: usize, seed: f32) -> (Vec<f32>, usize) {
+        let stride = columns + 3;
+        ((0..rows * stride).map(|i| (i as f32 * seed).sin()).collect(), stride)
+    }
+
+    /// Products of every orientation, from a step on, over and added to what is there, against sums in f64.
+    #[test]
+    fn products_match_plain_sums() {
+        let sizes =
+            [(1, 1, 1), (8, 32, 16), (7, 33, 5), (20, 20, 32), (33, 70, 3), (9, 40, 300), (16, 5, 515)];
+        for ((rows, columns, k), way) in sizes.into_iter().flat_map(|size| (0..8).map(move |way| (size, way)))
+        {
+            let (by_column, right_by_column, add) = (way & 1 > 0, way & 2 > 0, way & 4 > 0);
+            // The right matrix has two more rows, of which the product leaves out the first.
+            let (left, left_stride) = if by_column { stored(k, rows, 0.37) } else { stored(rows, k, 0.37) };
+            let (right, right_stride) =
+                if right_by_column { stored(columns, k + 2, 0.11) } else { stored(k + 2, columns, 0.11) };
+            let a = if by_column {
+                Matrix::part(&left, left_stride, [k, rows]).transposed()
+            } else {
+                Matrix::part(&left, left_stride, [rows, k])
+            };
+            let b = if right_by_column {
+                Matrix::part(&right, right_stride, [columns, k + 2]).transposed()
+            } else {
+                Matrix::part(&right, right_stride, [k + 2, columns])
+            };
+            let (before, stride) = stored(rows, columns, 0.23);
+            let mut out = before.clone();
+            let product = Product { left: a, right: &Right::new(b), step: 1, columns: 0..columns, add };
+            product.make(Scalar::new(), &mut out, stride, &mut vec![[f32::NAN; ROWS]; 3]);
+            for (at, (&ours, &before)) in out.iter().zip(&before).enumerate() {
+                let (row, column) = (at / stride, at % stride);
+                if column >= columns {
+                    assert_eq!(ours, before, "a value beside the product was written");
+                    continue;
+                }
+                let x = |step: usize| {
+                    if by_column { left[step * left_stride + row] } else { left[row * left_stride + step] }
+                };
+                let y = |step: usize| match right_by_column {
+                    true => right[column * right_stride + step],
+                    false => right[step * right_stride + column],
+                };
+                let start = if add { f64::from(before) } else { 0.0 };
+                let truth = (0..k).fold(start, |sum, step| sum + f64::from(x(step)) * f64::from(y(step + 1)));
+                assert!(
+                    (f64::from(ours) - truth).abs() < 1e-4,
+                    "{rows} × {columns} × {k}, way {way}: {ours} {truth}"
+                );
+            }
+        }
+    }
+}

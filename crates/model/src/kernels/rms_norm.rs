@@ -66,17 +66,14 @@ struct Backward<'a> {
     grad: &'a [f32],
 }
 
-impl<'o> Work<(usize, &'o mut [f32])> for Backward<'_> {
+impl Work<(usize, (&mut [f32], &mut [f32]))> for Backward<'_> {
     #[inline(always)]
-    fn run<S: Simd>(&self, simd: S, (block, out): (usize, &'o mut [f32])) {
+    fn run<S: Simd>(&self, simd: S, (block, (d_x, d_weight)): (usize, (&mut [f32], &mut [f32]))) {
         let weight = self.weight;
         let width = weight.len();
-        let (d_x, d_weight) = out.split_at_mut(BLOCK * width);
-        let (first, rows) = (block * BLOCK, self.x.len() / width);
-        for row in 0..BLOCK.min(rows - first) {
-            let at = (first + row) * width;
-            let (x, dy) = (&self.x[at..][..width], &self.grad[at..][..width]);
-            let d_x = &mut d_x[row * width..][..width];
+        let first = block * BLOCK * width;
+        let rows = self.x[first..].chunks_exact(width).zip(self.grad[first..].chunks_exact(width));
+        for (d_x, (x, dy)) in d_x.chunks_exact_mut(width).zip(rows) {
             let d_weight = &mut d_weight[..width];
             let r = self.norm.inverse_rms(simd, x);
             for i in 0..width {
@@ -107,17 +104,13 @@ impl FlexOp<2> for RmsNorm {
         let grad = contiguous(grad);
         let [rows, width] = matrix_dims(&x);
         let (xs, ws, grads) = (values(&x), values(&weight), values(&grad));
-        // Every block of the output holds its rows of dx, then its own partial dw.
-        let blocks = rows.div_ceil(BLOCK);
-        let stride = (BLOCK + 1) * width;
-        let mut scratch = vec![0.0; blocks * stride];
-        parallel::chunks(&mut scratch, stride, &Backward { norm: self, x: xs, weight: ws, grad: grads });
-        let mut d_x = Vec::with_capacity(rows * width);
+        let mut d_x = vec![0.0; rows * width];
+        let mut parts = vec![0.0; rows.div_ceil(BLOCK) * width];
+        let tasks = d_x.chunks_mut(BLOCK * width).zip(parts.chunks_mut(width)).enumerate().collect();
+        parallel::items(tasks, &Backward { norm: self, x: xs, weight: ws, grad: grads });
         let mut d_weight = vec![0.0; width];
-        for (block, chunk) in scratch.chunks_exact(stride).enumerate() {
-            let count = BLOCK.min(rows - block * BLOCK);
-            d_x.extend_from_slice(&chunk[..count * width]);
-            d_weight.iter_mut().zip(&chunk[BLOCK * width..]).for_each(|(sum, part)| *sum += part);
+        for part in parts.chunks_exact(width) {
+            d_weight.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
         [Some(tensor(d_x, [rows, width])), Some(tensor(d_weight, [width]))]
     }
