@@ -1,10 +1,37 @@
 //! The trainings that an ability's extraction asks for, wherever it stands.
 
 use maec_recipe::Parameters;
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, LanguageCorpora};
 use crate::plan::Wanted;
 use crate::run::{Ranking, Run};
+
+/// What R(Lᵢ) of Eq. 3 is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LanguageVectors {
+    /// Θ_{Li} − Θo.
+    #[default]
+    Plain,
+    /// "Learned based on Eq. 2", as the paper has it below Eq. 3: α(Θ_{Li} − Θo) − β(Θ_{L0} − Θo).
+    TwoTerm,
+}
+
+impl LanguageVectors {
+    /// Whether it is what is taken where nothing is said.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
+
+    /// The model whose difference from Θo is R(Lᵢ), by the name of its file: Θ_{Li}'s own, or that of Θo + R(Lᵢ).
+    pub(crate) fn model(self, code: &str) -> String {
+        match self {
+            Self::Plain => code.to_owned(),
+            Self::TwoTerm => format!("r-{code}"),
+        }
+    }
+}
 
 /// A target language's trainings.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +65,8 @@ pub struct Extraction {
     pub languages: Vec<Target>,
     /// α, β, γ, η, k₂ (and λ).
     pub parameters: Parameters,
+    /// What every R(Lᵢ) is.
+    pub language_vectors: LanguageVectors,
 }
 
 impl Extraction {
@@ -58,6 +87,7 @@ impl Extraction {
             reference_run: catalog.reference(),
             languages: catalog.targets.iter().zip(weights).map(target).collect(),
             parameters,
+            language_vectors: LanguageVectors::default(),
         }
     }
 

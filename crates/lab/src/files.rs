@@ -154,7 +154,8 @@ impl FilesGround {
         let e = &self.experiment;
         let of = e.ability(ability).ok_or_else(|| no_ability(e, ability))?;
         let weights: Vec<f64> = e.languages.iter().map(|language| language.weight).collect();
-        Ok(Extraction::new(&self.catalog(ability)?, e.scalars(of), &weights))
+        let extraction = Extraction::new(&self.catalog(ability)?, e.scalars(of), &weights);
+        Ok(Extraction { language_vectors: e.language_vectors, ..extraction })
     }
 
     /// The same with another seed of the data's order.

@@ -33,7 +33,7 @@ pub use experiment::{
     Scalars, TargetLanguage, Training,
 };
 pub use extract::{BaseModel, Counts, Extracted, Found, Overlap, Shifted, is_extraction, kind};
-pub use extraction::{Extraction, Target};
+pub use extraction::{Extraction, LanguageVectors, Target};
 pub use files::{Backbone, FilesGround};
 pub use ground::{Base, Ground};
 pub use lab::{Lab, Trained};

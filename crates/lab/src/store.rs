@@ -71,10 +71,10 @@ pub enum Kept {
     Nothing,
 }
 
-/// A model with its provenance.
-type KeptWeights = (Arc<dyn Weights>, Arc<Provenance>);
-/// Key neurons with theirs.
-type KeptNeurons = (Arc<KeyNeurons>, Arc<Provenance>);
+/// An outcome with its provenance.
+type Outcome<T> = (Arc<T>, Arc<Provenance>);
+/// One that others hold.
+type OutcomeOfOthers<T> = (Weak<T>, Weak<Provenance>);
 
 /// A folder of outcomes, or memory alone.
 ///
@@ -89,10 +89,12 @@ pub struct Store {
     verified: Mutex<BTreeSet<String>>,
 }
 
-/// Outcomes of one kind by key: all of them where they are nowhere else, else those that are in use.
+/// Outcomes of one kind by key.
 struct Held<T: ?Sized> {
-    whole: Mutex<BTreeMap<String, (Arc<T>, Arc<Provenance>)>>,
-    used: Mutex<BTreeMap<String, (Weak<T>, Weak<Provenance>)>>,
+    /// Those that are nowhere else.
+    whole: Mutex<BTreeMap<String, Outcome<T>>>,
+    /// Those of a folder that someone uses.
+    used: Mutex<BTreeMap<String, OutcomeOfOthers<T>>>,
 }
 
 impl<T: ?Sized> Default for Held<T> {
@@ -102,7 +104,7 @@ impl<T: ?Sized> Default for Held<T> {
 }
 
 impl<T: ?Sized> Held<T> {
-    fn get(&self, key: &str) -> Option<(Arc<T>, Arc<Provenance>)> {
+    fn get(&self, key: &str) -> Option<Outcome<T>> {
         if let Some(found) = locked(&self.whole).get(key) {
             return Some(found.clone());
         }
@@ -110,11 +112,11 @@ impl<T: ?Sized> Held<T> {
         outcome.upgrade().zip(provenance.upgrade())
     }
 
-    fn hold(&self, found: &(Arc<T>, Arc<Provenance>)) {
+    fn hold(&self, found: &Outcome<T>) {
         locked(&self.whole).insert(found.1.key.clone(), found.clone());
     }
 
-    fn remember(&self, (outcome, provenance): &(Arc<T>, Arc<Provenance>)) {
+    fn remember(&self, (outcome, provenance): &Outcome<T>) {
         let mut used = locked(&self.used);
         used.retain(|_, (outcome, _)| outcome.strong_count() > 0);
         used.insert(provenance.key.clone(), (Arc::downgrade(outcome), Arc::downgrade(provenance)));
@@ -180,7 +182,7 @@ impl Store {
         &self,
         key: &str,
         base: Option<&Arc<dyn Weights>>,
-    ) -> Result<Option<KeptWeights>, LabError> {
+    ) -> Result<Option<Outcome<dyn Weights>>, LabError> {
         if let Some(found) = self.weights.get(key) {
             return Ok(Some(found));
         }
@@ -224,7 +226,7 @@ impl Store {
         weights: impl Weights + 'static,
         base: Option<&Arc<dyn Weights>>,
         provenance: Provenance,
-    ) -> Result<KeptWeights, LabError> {
+    ) -> Result<Outcome<dyn Weights>, LabError> {
         if let Some(path) = self.path(&provenance.key) {
             let folder = begin(&path)?;
             let metadata = provenance.metadata();
@@ -255,13 +257,13 @@ impl Store {
             let gone = || LabError::Damaged { path, problem: "it is gone".into() };
             return self.weights(&provenance.key, base)?.ok_or_else(gone);
         }
-        let kept: KeptWeights = (Arc::new(weights), Arc::new(provenance));
+        let kept: Outcome<dyn Weights> = (Arc::new(weights), Arc::new(provenance));
         self.weights.hold(&kept);
         Ok(kept)
     }
 
     /// The key neurons kept under a key.
-    pub(crate) fn neurons(&self, key: &str) -> Result<Option<KeptNeurons>, LabError> {
+    pub(crate) fn neurons(&self, key: &str) -> Result<Option<Outcome<KeyNeurons>>, LabError> {
         if let Some(found) = self.neurons.get(key) {
             return Ok(Some(found));
         }
@@ -287,7 +289,7 @@ impl Store {
         &self,
         neurons: KeyNeurons,
         provenance: Provenance,
-    ) -> Result<KeptNeurons, LabError> {
+    ) -> Result<Outcome<KeyNeurons>, LabError> {
         if let Some(path) = self.path(&provenance.key) {
             let folder = begin(&path)?;
             let mut sink = folder.sink(NEURONS)?;

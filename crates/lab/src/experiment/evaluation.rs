@@ -112,8 +112,13 @@ impl Experiment {
     /// What its models are asked.
     ///
     /// # Errors
-    /// [`ExperimentError::NoEvaluation`].
+    /// [`ExperimentError::NoEvaluation`]; [`ExperimentError::Value`] for R(Lᵢ) other than the tables'.
     pub fn evaluated(&self) -> Result<&Evaluation, ExperimentError> {
+        if !self.language_vectors.is_plain() {
+            let (key, value) = ("language_vectors".to_owned(), "two_term".to_owned());
+            let expected = "the tables are of plain differences; leave it out, or measure what `maec extract` makes with `maec eval`";
+            return Err(ExperimentError::Value { key, value, expected });
+        }
         self.evaluation.as_ref().ok_or_else(|| {
             let ability = self.abilities.first().map_or_else(String::new, |one| one.name.clone());
             ExperimentError::NoEvaluation { ability }

@@ -12,6 +12,7 @@ use maec_recipe::Parameters;
 use maec_train::{ALL_LINEAR, LoraConfig, Schedule, TrainConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::extraction::LanguageVectors;
 use crate::run::Form;
 pub use error::ExperimentError;
 pub use evaluation::{Benchmark, Evaluation};
@@ -45,6 +46,9 @@ pub struct Experiment {
     /// Tokens of the ability for one of C_{L0} in the mixture.
     #[serde(default = "one")]
     pub ability_weight: f64,
+    /// What R(Lᵢ) is: `plain`, Θ_{Li} − Θo, or `two_term`, α(Θ_{Li} − Θo) − β(Θ_{L0} − Θo).
+    #[serde(default, skip_serializing_if = "LanguageVectors::is_plain")]
+    pub language_vectors: LanguageVectors,
     /// Every training.
     #[serde(default)]
     pub training: Training,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use maec_recipe::{LanguageModel, MergeMethod, ModelRef, Recipe, Select, nearest, shown};
 
 use super::{Experiment, ExperimentError};
+use crate::extraction::LanguageVectors;
 
 /// Keys that must be there, and what they could look like.
 const REQUIRED: [(&str, &str); 6] = [
@@ -164,20 +165,21 @@ impl Experiment {
             .iter()
             .map(|language| (language.name.clone(), language.weight))
             .collect::<Vec<_>>();
-        recipe(base_model, &languages, self.scalars(ability))
+        recipe(base_model, &languages, self.scalars(ability), self.language_vectors)
     }
 }
 
-/// MAEC over the files that an extraction writes: `a-l0`, `l0`, and every language by its code.
+/// MAEC over the files that an extraction writes: `a-l0`, `l0`, and for every language the model whose difference is its R(Lᵢ).
 pub(crate) fn recipe(
     base_model: &str,
     languages: &[(String, f64)],
     parameters: maec_recipe::Parameters,
+    vectors: LanguageVectors,
 ) -> Recipe {
     let file = |name: &str| ModelRef { model: format!("{name}.safetensors") };
     let language = |(name, weight): &(String, f64)| LanguageModel {
         name: name.clone(),
-        model: file(name).model,
+        model: file(&vectors.model(name)).model,
         weight: *weight,
     };
     Recipe {

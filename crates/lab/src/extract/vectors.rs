@@ -9,7 +9,8 @@ const TILE: usize = 64 * 1024;
 
 /// Θo + Σ cᵢ·(Θᵢ − Θo), computed in f64 in the order of the terms, then rounded to f32, ties to even.
 ///
-/// Eq. 2's R(A) has the terms (α, Θ_{A,L0}) and (−β, Θ_{L0}); Eq. 3's R(Lᵢ) the one term (1, Θ_{Li}). Where no term differs
+/// Eq. 2's R(A) has the terms (α, Θ_{A,L0}) and (−β, Θ_{L0}); Eq. 3's R(Lᵢ) the one term (1, Θ_{Li}),
+/// or the two (α, Θ_{Li}) and (−β, Θ_{L0}). Where no term differs
 /// from the base the sum is exactly zero and the value the base's own.
 pub struct Shifted<'a> {
     name: String,

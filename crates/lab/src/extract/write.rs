@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Extracted, Found, Shifted};
 use crate::error::LabError;
 use crate::experiment::recipe;
+use crate::extraction::LanguageVectors;
 use crate::lab::Trained;
 use crate::store::Provenance;
 
@@ -68,7 +69,8 @@ impl Extracted<'_> {
         }
         let languages: Vec<(String, f64)> =
             self.extraction.languages.iter().map(|target| (target.code.clone(), target.weight)).collect();
-        let recipe = recipe(&name, &languages, self.extraction.parameters);
+        let (parameters, vectors) = (self.extraction.parameters, self.extraction.language_vectors);
+        let recipe = recipe(&name, &languages, parameters, vectors);
         folder.write("recipe.json", recipe.to_json().as_bytes())?;
         folder.write("overlap.json", &pretty(&self.overlaps()))?;
         let provenance = json!({
@@ -116,8 +118,19 @@ impl Extracted<'_> {
         );
         let mut vectors = vec![("r-a".to_owned(), formula, terms)];
         for (target, trained) in self.extraction.languages.iter().zip(&self.languages) {
-            let formula = "Eq. 3: R(Li) = Θ_Li − Θo, added to Θo".to_owned();
-            vectors.push((format!("r-{}", target.code), formula, vec![(1.0, trained)]));
+            let (formula, terms) = match self.extraction.language_vectors {
+                LanguageVectors::Plain => {
+                    ("Eq. 3: R(Li) = Θ_Li − Θo, added to Θo".to_owned(), vec![(1.0, trained)])
+                }
+                LanguageVectors::TwoTerm => (
+                    format!(
+                        "Eq. 3 by Eq. 2: R(Li) = {}·(Θ_Li − Θo) − {}·(Θ_L0 − Θo), added to Θo",
+                        parameters.alpha, parameters.beta
+                    ),
+                    vec![(parameters.alpha, trained), (-parameters.beta, &self.reference)],
+                ),
+            };
+            vectors.push((format!("r-{}", target.code), formula, terms));
         }
         let mut made = Vec::new();
         for (name, formula, terms) in vectors {

@@ -2,6 +2,7 @@
 
 mod files;
 mod kept;
+mod two_term;
 mod world;
 
 use std::cell::{Cell, RefCell};
