@@ -38,7 +38,7 @@ fn checkpointing_takes_less_memory_and_both_what_is_estimated() {
     for (measured, activations) in [(recomputed, Activations::Recomputed), (kept, Activations::Kept)] {
         let ActivationMemory { least, likely, .. } = ActivationMemory::of(&config, &lengths, activations, 0);
         let about = format!("{measured} bytes measured, {least} to {likely} estimated, {activations:?}");
-        assert!(least <= measured && measured <= likely * 3 / 2, "{about}");
+        assert!(least <= measured && measured <= likely * 5 / 4, "{about}");
     }
     let [recomputed, kept] = [recomputed, kept].map(|bytes| bytes / tokens);
     assert!(kept > 2 * recomputed, "{kept} against {recomputed} bytes a token above the model");

@@ -55,8 +55,8 @@ pub fn run(
     metrics: Option<(&mut MetricsFile, f64)>,
     keeper: &mut dyn Keeper,
 ) -> Result<Outcome> {
-    if super::is_cpu(&trainer.device()) {
-        super::room::for_state(&trainer.memory())?;
+    if super::is_cpu(&trainer.device()) && !trainer.finished() {
+        super::room::for_run(trainer)?.iter().for_each(|warning| progress::note(warning));
     }
     let begun_with = trainer.tokens();
     let mut watch = Watch { bar, begun_with, start: Instant::now(), losses: VecDeque::new(), keeper };
