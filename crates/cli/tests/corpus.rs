@@ -4,8 +4,10 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use common::{json, maec, ok, refused};
+use common::{json, maec, ok, refused, tree, unfinished};
 use maec_hub::fake::FakeHub;
 use serde_json::{Value, json};
 
@@ -136,4 +138,55 @@ fn a_dataset_of_the_hub_is_pinned_and_read() {
     assert_eq!(about["sources"][0]["train"]["documents"], 3);
     let file = fake.file("/plain/x.txt", b"Ana has three".to_vec());
     assert_eq!(run(&file)["sources"][0]["train"]["tokens"], 5);
+}
+
+/// Killed whenever that is, a preparation leaves no folder or the whole one, and the next makes the same bytes and clears up.
+#[cfg(unix)]
+#[test]
+fn a_killed_preparation_leaves_nothing_or_all_and_the_next_makes_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write(at, "tokenizer.json", tokenizer());
+    let lines: Vec<String> =
+        (0..40_000).map(|i| format!("Tom has an apple {}", "two three ".repeat(i % 7))).collect();
+    write(at, "text.txt", lines.join("\n"));
+    let line = |out: &str| {
+        format!(
+            "corpus prepare --tokenizer tokenizer.json --source text.txt --unit lines --dedup --held-out 0.1 --out {out}"
+        )
+    };
+    let begun = Instant::now();
+    ok(at, &line("whole"));
+    let long = begun.elapsed();
+    let whole = tree(&at.join("whole"));
+    let names = |tree: &std::collections::BTreeMap<std::path::PathBuf, Option<Vec<u8>>>, folder: &str| {
+        let inside = |path: &Path| path.strip_prefix(at.join(folder)).unwrap().to_owned();
+        tree.iter().map(|(path, bytes)| (inside(path), bytes.clone())).collect::<Vec<_>>()
+    };
+    let expected = names(&whole, "whole");
+    let is_whole = || names(&tree(&at.join("out")), "out") == expected;
+    // Times, and what can be seen: the unfinished folder, its last file, its name.
+    let seen = ["out.maec.tmp", "out.maec.tmp/tokenizer.json", "out.maec.tmp/corpus.json", "out"];
+    let moments = (1..6)
+        .map(|part| (long.mul_f64(f64::from(part) / 6.0), ".none"))
+        .chain(seen.map(|path| (long * 20, path)));
+    let (mut caught, mut resume) = (0, false);
+    for (longest, path) in moments {
+        let mut command = maec(at);
+        command.args(line("out").split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
+        let (mut child, start) = (command.spawn().unwrap(), Instant::now());
+        while start.elapsed() < longest && !at.join(path).exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        // On Unix this is SIGKILL.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!at.join("out").exists() || is_whole(), "killed after {:?} or at {path}", start.elapsed());
+        caught += usize::from(!unfinished(at).is_empty());
+        ok(at, &(line("out") + if resume { " --resume" } else { "" }));
+        assert!(is_whole() && unfinished(at).is_empty(), "{:?}", unfinished(at));
+        fs::remove_dir_all(at.join("out")).unwrap();
+        resume = !resume;
+    }
+    assert!(caught > 0, "no preparation was slow enough to be killed");
 }
