@@ -203,6 +203,10 @@ fn tile<S: Simd, const R: usize, const V: usize>(
     }
     for (step, right) in right.iter().enumerate() {
         let right = &S::as_simd_f32s(right.as_flattened()).0[at..at + V];
+        #[allow(
+            clippy::needless_range_loop,
+            reason = "rows and sums are registers, once the loop is unrolled"
+        )]
         for i in 0..R {
             let x = simd.splat_f32s(left.at(step, row + i));
             for j in 0..V {
