@@ -92,6 +92,7 @@ impl<'j> Schedule<'j> {
     }
 
     /// Tiles handed out to be merged so far.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn handed(&self) -> usize {
         self.handed
     }
