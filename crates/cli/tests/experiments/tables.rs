@@ -82,7 +82,7 @@ fn place(folder: &Path) {
     fs::write(folder.join("e.yaml"), format!("{EXPERIMENT}{EVALUATION}")).unwrap();
 }
 
-fn names<'a>(rows: &'a Value) -> Vec<&'a str> {
+fn names(rows: &Value) -> Vec<&str> {
     rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
 }
 
