@@ -79,6 +79,24 @@ impl Batch {
         });
     }
 
+    /// Some of its sequences, in row order; their keys must be rows of their own, as they are without a cache.
+    pub fn sequences(&self, which: Range<usize>) -> Self {
+        let segments = &self.segments[which];
+        let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Self::default() };
+        let rows = first.queries.start..last.queries.end;
+        let moved = |range: &Range<usize>| range.start - rows.start..range.end - rows.start;
+        let moved = |segment: &Segment| Segment {
+            queries: moved(&segment.queries),
+            keys: moved(&segment.keys),
+            ..segment.clone()
+        };
+        Self {
+            ids: self.ids[rows.clone()].to_vec(),
+            positions: self.positions[rows.clone()].to_vec(),
+            segments: segments.iter().map(moved).collect(),
+        }
+    }
+
     /// Number of tokens.
     pub fn len(&self) -> usize {
         self.ids.len()

@@ -29,6 +29,11 @@ impl Decoder {
         self.map(&mut Track { path: Path::default(), trained })
     }
 
+    /// The same values, trained alike, with a gradient graph of their own.
+    pub fn with_own_graph(&self) -> Self {
+        self.clone().map(&mut Fresh)
+    }
+
     /// The same model without gradients.
     pub fn untracked(self) -> Self {
         self.valid()
@@ -128,6 +133,19 @@ impl ModuleMapper for Track<'_> {
         let trained = (self.trained)(&self.path.name());
         let new = value.without_autodiff().autodiff().set_require_grad(trained);
         Param::from_mapped_value(id, new, mapper)
+    }
+}
+
+#[cfg(feature = "autodiff")]
+struct Fresh;
+
+#[cfg(feature = "autodiff")]
+impl ModuleMapper for Fresh {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, value, mapper) = param.consume();
+        let trained = value.is_require_grad();
+        let fresh = value.without_autodiff().autodiff().set_require_grad(trained);
+        Param::from_mapped_value(id, fresh, mapper)
     }
 }
 

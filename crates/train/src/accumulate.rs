@@ -47,16 +47,26 @@ impl GradientSum {
     /// Adds a tensor's flat gradient.
     pub fn add(&mut self, optimizer: &AdamW, name: &str, gradient: Tensor<1>) {
         match optimizer.trained(name, gradient) {
-            Ok(Some(part)) => {
-                let sum = match self.of.remove(name) {
-                    Some(sum) => sum + part,
-                    None => part,
-                };
-                self.of.insert(name.to_owned(), sum);
-            }
+            Ok(Some(part)) => self.put(name.to_owned(), part),
             Ok(None) => (),
             Err(error) => self.failed = Some(error),
         }
+    }
+
+    fn put(&mut self, name: String, part: Tensor<1>) {
+        let sum = match self.of.remove(&name) {
+            Some(sum) => sum + part,
+            None => part,
+        };
+        self.of.insert(name, sum);
+    }
+
+    /// Adds what comes after it in the batch.
+    pub fn join(&mut self, after: Self) {
+        for (name, part) in after.of {
+            self.put(name, part);
+        }
+        self.failed = self.failed.take().or(after.failed);
     }
 
     /// The sums by name.

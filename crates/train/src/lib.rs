@@ -13,6 +13,7 @@ mod neurons;
 mod neurons_file;
 mod optimizer;
 pub mod parallel;
+mod parts;
 mod random;
 mod resume;
 mod run;

@@ -16,6 +16,7 @@ use crate::memory::{ActivationMemory, StateMemory};
 use crate::neurons::KeyNeurons;
 use crate::optimizer::{AdamW, Gradients};
 use crate::parallel::Exchange;
+use crate::parts::Passes;
 use crate::update::host_values;
 
 /// Why there is always a model.
@@ -296,14 +297,12 @@ impl Trainer {
             let (step, trained) = (u64::from(self.step), self.trained.values().sum::<usize>() as u64);
             agree(exchange.as_mut(), [own, step, trained], predicted)?;
         }
+        let passes = Passes { model, optimizer: &self.optimizer, activations, predicted };
         let mut sum = GradientSum::default();
         let mut loss = 0.0;
         for micro in &micros {
-            let weight = micro.predicted() as f64 / predicted as f64;
-            let take = &mut |name: &str, gradient| sum.add(&self.optimizer, name, gradient);
-            let part = model.gradients(&micro.batch, &micro.targets, weight as f32, activations, take)?;
-            loss += weight * f64::from(part);
-            if !part.is_finite() {
+            loss += passes.add(micro, &mut sum)?;
+            if !loss.is_finite() {
                 break;
             }
         }
