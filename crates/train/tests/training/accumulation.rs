@@ -39,6 +39,21 @@ fn one_of_eight_four_of_two_and_eight_of_one_are_the_same_step() {
     }
 }
 
+#[test]
+fn a_large_batch_is_one_step_on_any_number_of_threads() {
+    // Some 1,400 tokens go through the model in parts side by side; 20 sequences at a time are too few for that.
+    let with = |micro| TrainConfig { sequences_per_step: 200, micro_sequences: micro, ..settings() };
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| gradients(with(None)))
+    };
+    let one = on(1);
+    assert_eq!(on(3), one);
+    for (name, apart) in gradients(with(Some(20))) {
+        assert!(distance(&apart, &one[&name]) < 1e-6, "{name}");
+    }
+}
+
 /// Sequences differ in length, so a mean of the parts' means would be off.
 #[test]
 fn parts_weigh_as_many_tokens_as_they_have() {
