@@ -81,8 +81,8 @@ fn exact(place: &Place) -> Ranking {
 }
 
 fn checkpoint(place: &Place, cache: &str) -> PathBuf {
-    let files = fs::read_dir(place.folder.path().join(cache)).unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|path| path.to_string_lossy().ends_with(".checkpoint.safetensors")).next().unwrap()
+    let mut files = fs::read_dir(place.folder.path().join(cache)).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.to_string_lossy().ends_with(".checkpoint.safetensors")).unwrap()
 }
 
 /// Ranks up to so many steps; the steps done.
