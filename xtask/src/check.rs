@@ -23,6 +23,7 @@ pub fn all(browser: bool) -> Result<bool> {
         let words = ["clippy", "--workspace", "--all-targets", "--features", "maec-tests/browser"];
         command(&words).args(["--", "-D", "warnings"]).check()
     });
+    checks.run("clippy with features", |_| features());
     checks.run("clippy for wasm", |_| {
         let page = ["-p", "maec-studio", "-p", "maec-tokenizer-web", "-p", "maec-bytes"];
         let engine = ["-p", "maec-engine", "--features", "gpu,own"];
@@ -107,6 +108,43 @@ pub fn gpu() -> Result<bool> {
         command(&words).count_tests()
     });
     Ok(checks.report())
+}
+
+/// What the other selections leave out. The merge's kernels are taken alone, since cubecl in the workspace's selection would have all of
+/// burn checked anew; training over MPI, where Debian's OpenMPI is there, with the workspace, whose artefacts it shares.
+fn features() -> Result<Tally> {
+    let kernels = ["clippy", "-p", "maec-merge", "--lib", "--tests", "--features", "kernels"];
+    let mut tally = command(&kernels).args(["--", "-D", "warnings"]).check()?;
+    tally += match mpi() {
+        true => {
+            let words =
+                ["clippy", "--workspace", "--all-targets", "--features", "maec-tests/browser,maec/mpi"];
+            command(&words).args(["--", "-D", "warnings"]).check()?
+        }
+        false => {
+            println!("skipped the feature `mpi`: apt-get install libopenmpi-dev libclang-dev");
+            Tally::SKIPPED
+        }
+    };
+    Ok(tally)
+}
+
+/// Whether OpenMPI's compiler is there, and libclang, which reads its headers.
+fn mpi() -> bool {
+    let compiler = Command::new("mpicc").arg("--showme:version").output();
+    let compiler = compiler.is_ok_and(|output| output.status.success());
+    let is_libclang = |file: std::io::Result<std::fs::DirEntry>| {
+        file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("libclang.so"))
+    };
+    let holds =
+        |folder: &std::path::Path| std::fs::read_dir(folder).is_ok_and(|mut files| files.any(is_libclang));
+    let of_debian = || {
+        let versions = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        versions.into_iter().any(|version| {
+            version.file_name().to_string_lossy().starts_with("llvm-") && holds(&version.path().join("lib"))
+        })
+    };
+    compiler && (env::var_os("LIBCLANG_PATH").is_some() || of_debian())
 }
 
 const WASM: &str = "wasm32-unknown-unknown";
