@@ -218,11 +218,6 @@ impl Written {
         Ok(self.folder.finish()?)
     }
 
-    /// Whether the output has texts.
-    pub fn is_folder(&self) -> bool {
-        self.texts.is_some()
-    }
-
     /// Replaces one of the texts, such as the tokenizer.
     pub fn set_text(&mut self, name: &str, text: String) {
         if let Some(texts) = &mut self.texts {
