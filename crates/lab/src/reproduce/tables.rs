@@ -41,6 +41,7 @@ pub(super) fn baselines(results: &Results, ability: &str) -> Table {
     columns.push(column("ICER ↓", "M tokens a point", 3));
     columns.push(column("perplexity", "", 2));
     columns.push(column("paper: tokens", "B", 0));
+    columns.extend(published::LANGUAGES.map(|code| column(format!("paper: {code}"), "%", 1)));
     columns.push(column("paper: average", "%", 1));
     columns.push(column("paper: ICER ↓", "", 1));
     let mut rows = Vec::new();
@@ -60,15 +61,12 @@ pub(super) fn baselines(results: &Results, ability: &str) -> Table {
         cells.push(if is_backbone { Cell::Empty } else { icer(&found) });
         cells.push(Cell::Measured(perplexity(&briefs)));
         let number = |value: Option<f64>| value.map_or(Cell::Empty, Cell::Published);
-        let domain = Domain::of(ability);
-        let paper = published::TABLE_2.iter().find(|row| row.0 == name).zip(domain);
-        cells.push(number(paper.and_then(|(row, _)| row.1)));
-        let of = |row: &published::Baseline, domain| match domain {
-            Domain::Mathematics => (row.2, row.3),
-            Domain::Science => (row.4, row.5),
-        };
-        cells.push(number(paper.map(|(row, domain)| of(row, domain).0)));
-        cells.push(number(paper.and_then(|(row, domain)| of(row, domain).1)));
+        let paper = published::TABLE_2.iter().find(|row| row.name == name).zip(Domain::of(ability));
+        let task = paper.map(|(row, domain)| row.of(domain));
+        cells.push(number(paper.and_then(|(row, _)| row.tokens)));
+        cells.extend((0..3).map(|index| number(task.map(|task| task.languages[index]))));
+        cells.push(number(task.map(|task| task.average)));
+        cells.push(number(task.and_then(|task| task.icer)));
         rows.push(Row { name, cells });
     }
     let Results { budget, .. } = results;
@@ -134,12 +132,10 @@ pub(super) fn out_of_domain(results: &Results, ability: &str) -> Table {
 
 /// Table 7: the rows for small models.
 pub(super) fn small_models(results: &Results, ability: &str) -> Table {
-    let columns = vec![
-        average_column(results),
-        column("perplexity", "", 2),
-        column("paper: Qwen2.5 0.5B", "%", 2),
-        column("paper: Gemma2 2B", "%", 2),
-    ];
+    let mut columns = vec![average_column(results), column("perplexity", "", 2)];
+    for model in ["Qwen2.5 0.5B", "Gemma2 2B"] {
+        columns.extend(["es", "te", "average"].map(|what| column(format!("paper, {model}: {what}"), "%", 2)));
+    }
     let rows = [
         ("Backbone", false, Some("Backbone")),
         ("F-CPT_{L&A}", false, Some("F-CPT_{L&A}")),
@@ -155,13 +151,13 @@ pub(super) fn small_models(results: &Results, ability: &str) -> Table {
                 if ablation { of_ablation(results, ability, name) } else { of_row(results, ability, name) };
             let paper = paper.and_then(|name| published::TABLE_7.iter().find(|row| row.0 == name));
             let mut cells = vec![Cell::Measured(average(&briefs)), Cell::Measured(perplexity(&briefs))];
-            cells.extend((0..2).map(|index| paper.map_or(Cell::Empty, |row| Cell::Published(row.1[index]))));
+            cells.extend((0..6).map(|index| paper.map_or(Cell::Empty, |row| Cell::Published(row.1[index]))));
             Row { name: name.to_owned(), cells }
         })
         .collect();
     let undefined = published::TABLE_7.iter().filter(|row| row.0 == "w/o API").map(|row| Row {
         name: "w/o API (the paper's, undefined)".into(),
-        cells: vec![Cell::Empty, Cell::Empty, Cell::Published(row.1[0]), Cell::Published(row.1[1])],
+        cells: [Cell::Empty, Cell::Empty].into_iter().chain(row.1.map(Cell::Published)).collect(),
     });
     all.extend(undefined);
     Table {
