@@ -116,7 +116,7 @@ fn merged(parts: &Parts, choice: &MaecChoice, method: MergeMethod) -> Result<Mer
 
 /// A choice's recipe over the workshop's languages.
 fn recipe(choice: &MaecChoice, method: MergeMethod) -> Recipe {
-    choice.recipe(method, &TARGETS.map(maec_world::Language::code))
+    maec_lab::recipe(method, choice.parameters, TARGETS.map(|language| (language.code(), choice.mu)))
 }
 
 fn evaluate(

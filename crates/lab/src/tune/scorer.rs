@@ -5,7 +5,7 @@ use maec_world::Abilities;
 use super::{Method, Plan};
 use crate::{
     Catalog, Exam, Lab, LabError, MaecChoice, Parts, Run, Scores, Store, TARGETS, Watch, Way, WorldExam,
-    WorldGround, merge, scores,
+    WorldGround, merge, recipe, scores,
 };
 
 /// Gives choices their scores, from several threads at once.
@@ -92,7 +92,8 @@ impl Scorer for Worlds {
     }
 
     fn score(&self, choice: &MaecChoice) -> Result<Vec<Scores>, LabError> {
-        let recipe = choice.recipe(self.method.merge_method(), &TARGETS.map(|language| language.code()));
+        let languages = TARGETS.map(|language| (language.code(), choice.mu));
+        let recipe = recipe(self.method.merge_method(), choice.parameters, languages);
         let score = |(ground, parts): &(WorldGround, Parts)| {
             let merged = merge(parts, &recipe)?;
             let exam = WorldExam { ground, exam: self.exam };
