@@ -18,6 +18,8 @@ pub const RECIPE: &str = "recipe.yaml";
 pub const CARD: &str = "README.md";
 /// The model's configuration.
 pub const CONFIG: &str = "config.json";
+/// The tokenizer.
+pub const TOKENIZER: &str = "tokenizer.json";
 /// Metadata in which model folders of this project list their text files, so that no one else's is ever replaced.
 pub const FILES_KEY: &str = "maec_files";
 
@@ -25,7 +27,7 @@ pub const FILES_KEY: &str = "maec_files";
 pub const TEXTS: [&str; 9] = [
     "chat_template.jinja",
     CONFIG,
-    "tokenizer.json",
+    TOKENIZER,
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -35,8 +37,8 @@ pub const TEXTS: [&str; 9] = [
 ];
 
 /// Those of [`TEXTS`] that go with a tokenizer.
-pub const TOKENIZER_TEXTS: [&str; 7] = [
-    "tokenizer.json",
+const TOKENIZER_TEXTS: [&str; 7] = [
+    TOKENIZER,
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -55,6 +57,16 @@ pub struct Input {
     /// Its model hash, 64 hex digits, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+}
+
+/// Puts another model's tokenizer in the place of the one among a model's texts, with all that goes with it.
+pub fn take_tokenizer(texts: &mut BTreeMap<String, String>, other: &BTreeMap<String, String>) {
+    for name in TOKENIZER_TEXTS {
+        match other.get(name) {
+            Some(text) => drop(texts.insert(name.into(), text.clone())),
+            None => drop(texts.remove(name)),
+        }
+    }
 }
 
 /// What the headers of the weights say of their making.

@@ -1,7 +1,10 @@
 //! Where the tokens that not all models share come from.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use super::Token;
 use super::error::shown;
 use super::rows::{Row, RowSource};
 use super::unite::Union;
@@ -45,6 +48,28 @@ impl Union {
     /// Tokens that the output has and the model whose tokenizer it extends had not.
     pub fn added(&self) -> impl Iterator<Item = &TokenOrigin> {
         self.report.iter().filter(|origin| origin.id as usize >= self.kept)
+    }
+
+    /// Bytes that it holds, and with it every model's vocabulary while it is made; allocations are counted as their contents.
+    pub fn memory_bytes(&self) -> u64 {
+        let text = |text: &str| text.len() + 2 * size_of::<usize>();
+        // A token stands in a list and in a table, which is at most seven eighths full and at least half of that.
+        let entry = size_of::<Option<Token>>() + 3 * size_of::<(Arc<str>, u32)>();
+        let tokens: usize = self.vocabulary.iter().map(|(_, token)| entry + text(&token.text)).sum();
+        let row = |row: &RowSource| {
+            let averaged = match row {
+                RowSource::Average(rows) => rows.len() * size_of::<Row>(),
+                _ => 0,
+            };
+            size_of::<RowSource>() + averaged
+        };
+        let rows: usize = self.rows.iter().flatten().map(row).sum();
+        let origin = |origin: &TokenOrigin| {
+            let own: usize = origin.rows.iter().map(row).sum();
+            size_of::<TokenOrigin>() + text(&origin.token) + origin.models.len() * size_of::<usize>() + own
+        };
+        let report: usize = self.report.iter().map(origin).sum();
+        (1 + self.models.len()) as u64 * tokens as u64 + (rows + report) as u64
     }
 
     /// One line: `same vocabulary: 49152 tokens`, or how many tokens there are and come from where.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use maec_checkpoint::{fingerprint, model_hash};
 use maec_merge::config::{ConfigJob, ConfigPlan, Joined, Loaded, chat_template, join_vocabularies};
 use maec_merge::engine::Pool;
-use maec_merge::folder::{Input, TOKENIZER_TEXTS, card, provenance};
+use maec_merge::folder::{Input, TOKENIZER, card, provenance, take_tokenizer};
 use maec_merge::vocabulary::Union;
 use maec_recipe::mergekit::{Config, ModelName};
 use serde::Serialize;
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (mut written, output_hash) = target.run(&mut job, &known, &pool, &bar)?;
     stamps.check()?;
     if let Some((union, text)) = &opened.union {
-        written.set_text("tokenizer.json", union.tokenizer_json(text)?);
+        written.set_text(TOKENIZER, union.tokenizer_json(text)?);
     }
     // Without slices the layers are the base's, whatever else has numbers in its tensors' names.
     let mut sizes = Vec::new();
@@ -143,17 +143,12 @@ impl Opened {
             loaded.push(Loaded { name: name.clone(), weights: model.weights, stored });
         }
         let tokenizers: Vec<Option<String>> =
-            all_texts.iter().map(|texts| texts.get("tokenizer.json").cloned()).collect();
+            all_texts.iter().map(|texts| texts.get(TOKENIZER).cloned()).collect();
         let Joined { models: loaded, union } =
             join_vocabularies(config, loaded, &tokenizers).map_err(|problem| Problems::new([problem]))?;
         if let Some(union) = &union {
             // The files that go with a tokenizer are those of the model whose tokenizer it was.
-            for name in TOKENIZER_TEXTS {
-                match all_texts[union.foundation].get(name) {
-                    Some(text) => drop(texts.insert(name.into(), text.clone())),
-                    None => drop(texts.remove(name)),
-                }
-            }
+            take_tokenizer(&mut texts, &all_texts[union.foundation]);
         }
         let template = chat_template(config, &all_texts).map_err(|problem| Problems::new([problem]))?;
         if let Some(template) = template {
