@@ -5,6 +5,7 @@
 use std::ops::BitOr;
 
 use half::f16;
+use maec_vector::vectorized;
 
 use crate::{Dtype, Error, dtype};
 
@@ -13,12 +14,7 @@ use crate::{Dtype, Error, dtype};
 /// Fails with [`Error::NotFloat`] or [`Error::BufferMismatch`].
 pub fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f64]) -> Result<(), Error> {
     check(dtype, bytes, out.len())?;
-    match dtype {
-        Dtype::F64 => fill(bytes, out, f64::from_le_bytes),
-        Dtype::F32 => fill(bytes, out, |b| f64::from(f32::from_le_bytes(b))),
-        Dtype::F16 => fill(bytes, out, |b| f16::from_le_bytes(b).to_f64()),
-        _ => fill(bytes, out, |b| f64::from(bf16_to_f32(b))),
-    }
+    to_f64(dtype, bytes, out);
     Ok(())
 }
 
@@ -36,12 +32,7 @@ pub fn decode_f32(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, Error> {
 /// Fails with [`Error::NotFloat`] or [`Error::BufferMismatch`].
 pub fn decode_f32_into(dtype: Dtype, bytes: &[u8], out: &mut [f32]) -> Result<(), Error> {
     check(dtype, bytes, out.len())?;
-    match dtype {
-        Dtype::F64 => fill(bytes, out, |b| f64::from_le_bytes(b) as f32),
-        Dtype::F32 => fill(bytes, out, f32::from_le_bytes),
-        Dtype::F16 => fill(bytes, out, |b| f16_to_f32(u16::from_le_bytes(b))),
-        _ => fill(bytes, out, bf16_to_f32),
-    }
+    to_f32(dtype, bytes, out);
     Ok(())
 }
 
@@ -49,13 +40,7 @@ pub fn decode_f32_into(dtype: Dtype, bytes: &[u8], out: &mut [f32]) -> Result<()
 ///
 /// Fails with [`Error::NotFloat`].
 pub fn narrow(dtype: Dtype, values: &[f64], out: &mut Vec<u8>) -> Result<(), Error> {
-    match dtype {
-        Dtype::F64 => append(values, out, |x| if x.is_nan() { NAN_F64 } else { x.to_bits() }.to_le_bytes()),
-        Dtype::F32 => append(values, out, |x| f32_bits(x as f32).to_le_bytes()),
-        Dtype::F16 => append(values, out, |x| f16_bits(x as f32).to_le_bytes()),
-        Dtype::BF16 => append(values, out, |x| bf16_bits(x as f32).to_le_bytes()),
-        _ => return Err(not_float(dtype)),
-    }
+    from_f64(dtype, values, room(dtype, values.len(), out)?);
     Ok(())
 }
 
@@ -63,15 +48,7 @@ pub fn narrow(dtype: Dtype, values: &[f64], out: &mut Vec<u8>) -> Result<(), Err
 ///
 /// Fails with [`Error::NotFloat`].
 pub fn encode_f32(dtype: Dtype, values: &[f32], out: &mut Vec<u8>) -> Result<(), Error> {
-    match dtype {
-        Dtype::F64 => {
-            append(values, out, |x| if x.is_nan() { NAN_F64 } else { f64::from(x).to_bits() }.to_le_bytes())
-        }
-        Dtype::F32 => append(values, out, |x| f32_bits(x).to_le_bytes()),
-        Dtype::F16 => append(values, out, |x| f16_bits(x).to_le_bytes()),
-        Dtype::BF16 => append(values, out, |x| bf16_bits(x).to_le_bytes()),
-        _ => return Err(not_float(dtype)),
-    }
+    from_f32(dtype, values, room(dtype, values.len(), out)?);
     Ok(())
 }
 
@@ -84,20 +61,22 @@ pub(crate) fn recode(from: Dtype, bytes: &[u8], to: Dtype) -> Result<Vec<u8>, Er
     Ok(out)
 }
 
-/// Index of the first NaN or infinity among stored floats; `None` where there is none, or the dtype is no float.
-///
-/// Their exponents are all ones, so that one more in its last place carries into the sign: of many values together the carries
-/// tell in a vector's add and or.
-pub fn first_non_finite(dtype: Dtype, bytes: &[u8]) -> Option<usize> {
-    let carry64 = |b| (u64::from_le_bytes(b) & (u64::MAX >> 1)) + (1 << 52);
-    let carry32 = |b| (u32::from_le_bytes(b) & (u32::MAX >> 1)) + (1 << 23);
-    let carry16 = |b, place: u16| (u16::from_le_bytes(b) & (u16::MAX >> 1)) + place;
-    match dtype {
-        Dtype::F64 => position(bytes, carry64, |carries| carries >> 63 == 1),
-        Dtype::F32 => position(bytes, carry32, |carries| carries >> 31 == 1),
-        Dtype::F16 => position(bytes, |b| carry16(b, 1 << 10), |carries| carries >> 15 == 1),
-        Dtype::BF16 => position(bytes, |b| carry16(b, 1 << 7), |carries| carries >> 15 == 1),
-        _ => None,
+vectorized! {
+    /// Index of the first NaN or infinity among stored floats; `None` where there is none, or the dtype is no float.
+    ///
+    /// Their exponents are all ones, so that one more in its last place carries into the sign: of many values together the carries
+    /// tell in a vector's add and or.
+    pub fn first_non_finite<'a>(dtype: Dtype, bytes: &'a [u8]) -> Option<usize> {
+        let carry64 = |b| (u64::from_le_bytes(b) & (u64::MAX >> 1)) + (1 << 52);
+        let carry32 = |b| (u32::from_le_bytes(b) & (u32::MAX >> 1)) + (1 << 23);
+        let carry16 = |b, place: u16| (u16::from_le_bytes(b) & (u16::MAX >> 1)) + place;
+        match dtype {
+            Dtype::F64 => position(bytes, carry64, |carries| carries >> 63 == 1),
+            Dtype::F32 => position(bytes, carry32, |carries| carries >> 31 == 1),
+            Dtype::F16 => position(bytes, |b| carry16(b, 1 << 10), |carries| carries >> 15 == 1),
+            Dtype::BF16 => position(bytes, |b| carry16(b, 1 << 7), |carries| carries >> 15 == 1),
+            _ => None,
+        }
     }
 }
 
@@ -105,6 +84,10 @@ const NAN_F64: u64 = 0x7ff8_0000_0000_0000;
 const NAN_F32: u32 = 0x7fc0_0000;
 const NAN_F16: u16 = 0x7e00;
 const NAN_BF16: u16 = 0x7fc0;
+
+fn f64_bits(x: f64) -> u64 {
+    if x.is_nan() { NAN_F64 } else { x.to_bits() }
+}
 
 fn f32_bits(x: f32) -> u32 {
     if x.is_nan() { NAN_F32 } else { x.to_bits() }
@@ -153,6 +136,45 @@ fn check(dtype: Dtype, bytes: &[u8], elements: usize) -> Result<(), Error> {
     Ok(())
 }
 
+vectorized! {
+    fn to_f64<'a>(dtype: Dtype, bytes: &'a [u8], out: &'a mut [f64]) {
+        match dtype {
+            Dtype::F64 => fill(bytes, out, f64::from_le_bytes),
+            Dtype::F32 => fill(bytes, out, |b| f64::from(f32::from_le_bytes(b))),
+            Dtype::F16 => fill(bytes, out, |b| f64::from(f16_to_f32(u16::from_le_bytes(b)))),
+            _ => fill(bytes, out, |b| f64::from(bf16_to_f32(b))),
+        }
+    }
+
+    fn to_f32<'a>(dtype: Dtype, bytes: &'a [u8], out: &'a mut [f32]) {
+        match dtype {
+            Dtype::F64 => fill(bytes, out, |b| f64::from_le_bytes(b) as f32),
+            Dtype::F32 => fill(bytes, out, f32::from_le_bytes),
+            Dtype::F16 => fill(bytes, out, |b| f16_to_f32(u16::from_le_bytes(b))),
+            _ => fill(bytes, out, bf16_to_f32),
+        }
+    }
+
+    fn from_f64<'a>(dtype: Dtype, values: &'a [f64], out: &'a mut [u8]) {
+        match dtype {
+            Dtype::F64 => store(values, out, |x| f64_bits(x).to_le_bytes()),
+            Dtype::F32 => store(values, out, |x| f32_bits(x as f32).to_le_bytes()),
+            Dtype::F16 => store(values, out, |x| f16_bits(x as f32).to_le_bytes()),
+            _ => store(values, out, |x| bf16_bits(x as f32).to_le_bytes()),
+        }
+    }
+
+    fn from_f32<'a>(dtype: Dtype, values: &'a [f32], out: &'a mut [u8]) {
+        match dtype {
+            Dtype::F64 => store(values, out, |x| f64_bits(f64::from(x)).to_le_bytes()),
+            Dtype::F32 => store(values, out, |x| f32_bits(x).to_le_bytes()),
+            Dtype::F16 => store(values, out, |x| f16_bits(x).to_le_bytes()),
+            _ => store(values, out, |x| bf16_bits(x).to_le_bytes()),
+        }
+    }
+}
+
+#[inline(always)]
 fn fill<const N: usize, T>(bytes: &[u8], out: &mut [T], decode: impl Fn([u8; N]) -> T) {
     let (elements, _) = bytes.as_chunks::<N>();
     for (to, from) in out.iter_mut().zip(elements) {
@@ -160,15 +182,25 @@ fn fill<const N: usize, T>(bytes: &[u8], out: &mut [T], decode: impl Fn([u8; N])
     }
 }
 
-fn append<const N: usize, T: Copy>(values: &[T], out: &mut Vec<u8>, encode: impl Fn(T) -> [u8; N]) {
-    let start = out.len();
-    out.resize(start + values.len() * N, 0);
-    let (elements, _) = out[start..].as_chunks_mut::<N>();
+#[inline(always)]
+fn store<const N: usize, T: Copy>(values: &[T], out: &mut [u8], encode: impl Fn(T) -> [u8; N]) {
+    let (elements, _) = out.as_chunks_mut::<N>();
     for (to, from) in elements.iter_mut().zip(values) {
         *to = encode(*from);
     }
 }
 
+/// Room for so many more elements of a float dtype.
+fn room(dtype: Dtype, elements: usize, out: &mut Vec<u8>) -> Result<&mut [u8], Error> {
+    if !dtype::is_float(dtype) {
+        return Err(not_float(dtype));
+    }
+    let start = out.len();
+    out.resize(start + elements * dtype::bytes_per_element(dtype), 0);
+    Ok(&mut out[start..])
+}
+
+#[inline(always)]
 fn position<const N: usize, T: Default + BitOr<Output = T>>(
     bytes: &[u8],
     carry: impl Fn([u8; N]) -> T,

@@ -3,6 +3,7 @@
 //! The same for every tensor: nothing is selected, and Θ_{L0} is not read. The sum over languages is Eq. 3's.
 
 use maec_recipe::Parameters;
+use maec_vector::vectorized;
 
 use crate::method::{Method, Terms};
 
@@ -38,16 +39,18 @@ impl Method for TaskVector {
     }
 }
 
-/// δ_A = Θ_{A,L0} − Θo.
-pub fn ability_vector(base: &[f64], ability: &[f64], out: &mut [f64]) {
-    for ((out, &base), &ability) in out.iter_mut().zip(base).zip(ability) {
-        *out = ability - base;
+vectorized! {
+    /// δ_A = Θ_{A,L0} − Θo.
+    pub fn ability_vector<'a>(base: &'a [f64], ability: &'a [f64], out: &'a mut [f64]) {
+        for ((out, &base), &ability) in out.iter_mut().zip(base).zip(ability) {
+            *out = ability - base;
+        }
     }
-}
 
-/// Θo + λ·(δ_A + R_Lang).
-pub fn merge(base: &[f64], ability: &[f64], language: &[f64], lambda: f64, out: &mut [f64]) {
-    for (((out, &base), &ability), &language) in out.iter_mut().zip(base).zip(ability).zip(language) {
-        *out = base + lambda * (ability + language);
+    /// Θo + λ·(δ_A + R_Lang).
+    pub fn merge<'a>(base: &'a [f64], ability: &'a [f64], language: &'a [f64], lambda: f64, out: &'a mut [f64]) {
+        for (((out, &base), &ability), &language) in out.iter_mut().zip(base).zip(ability).zip(language) {
+            *out = base + lambda * (ability + language);
+        }
     }
 }

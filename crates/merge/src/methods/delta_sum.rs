@@ -3,6 +3,8 @@
 //! A tile is worked through in blocks that stay in the first-level cache: every model's δ is taken and sparsified there, then
 //! all are mixed.
 
+use maec_vector::vectorized;
+
 use super::consensus::Mix;
 use super::sparsify::Sparsifiers;
 use super::{Kernel, Settings, Sizes, Survey, Tile, Totals};
@@ -24,16 +26,11 @@ impl DeltaSum {
     }
 
     /// Hands every block of a tile on: its first flat index, where in the tile it is, the sparsified differences
-    /// `[models, elements]` and a scratch `[2, elements]`.
-    pub(super) fn blocks(
-        &self,
-        tile: &Tile<'_>,
-        mut run: impl FnMut(std::ops::Range<usize>, &[f32], &mut [f32]),
-    ) {
+    /// `[models, elements]`.
+    pub(super) fn blocks(&self, tile: &Tile<'_>, mut run: impl FnMut(std::ops::Range<usize>, &[f32])) {
         let Some(base) = tile.base else { return };
         let block = BLOCK.next_multiple_of(self.granule().max(1)).min(base.len());
         let mut deltas = vec![0.0; block * tile.models.len()];
-        let mut scratch = vec![0.0; block * 2];
         for at in (0..base.len()).step_by(block.max(1)) {
             let n = block.min(base.len() - at);
             let range = at..at + n;
@@ -45,15 +42,15 @@ impl DeltaSum {
                     sparsifier.apply(tile.start + at, delta);
                 }
             }
-            run(range, deltas, &mut scratch[..2 * n]);
+            run(range, deltas);
         }
     }
 
     /// How many elements' sums are positive, and how many negative, in a tile.
     pub(super) fn signs(&self, tile: &Tile<'_>) -> [u64; 2] {
         let mut counts = [0, 0];
-        self.blocks(tile, |range, deltas, scratch| {
-            let [positive, negative] = self.mix.signs(deltas, &mut scratch[..range.len()]);
+        self.blocks(tile, |_, deltas| {
+            let [positive, negative] = self.mix.signs(deltas);
             counts = [counts[0] + positive, counts[1] + negative];
         });
         counts
@@ -65,10 +62,19 @@ impl DeltaSum {
     }
 }
 
-/// x − base, `[elements]` each.
-fn difference(x: &[f32], base: &[f32], delta: &mut [f32]) {
-    for ((delta, x), base) in delta.iter_mut().zip(x).zip(base) {
-        *delta = x - base;
+vectorized! {
+    /// x − base, `[elements]` each.
+    pub(super) fn difference<'a>(x: &'a [f32], base: &'a [f32], delta: &'a mut [f32]) {
+        for ((delta, x), base) in delta.iter_mut().zip(x).zip(base) {
+            *delta = x - base;
+        }
+    }
+
+    /// base + λ·out, `[elements]` each.
+    fn add_to<'a>(base: &'a [f32], lambda: f32, out: &'a mut [f32]) {
+        for (out, base) in out.iter_mut().zip(base) {
+            *out = base + lambda * *out;
+        }
     }
 }
 
@@ -128,10 +134,8 @@ impl Kernel for DeltaSum {
         let Some(base) = tile.base else { return };
         let is_whole = self.sparsifiers.iter().all(Option::is_none);
         if !is_whole || !self.mix.add_differences(tile.models, base, out) {
-            self.blocks(tile, |range, deltas, scratch| self.mix.mix(deltas, scratch, &mut out[range]));
+            self.blocks(tile, |range, deltas| self.mix.mix(deltas, &mut out[range]));
         }
-        for (out, base) in out.iter_mut().zip(base) {
-            *out = base + self.lambda * *out;
-        }
+        add_to(base, self.lambda, out);
     }
 }

@@ -1,5 +1,7 @@
 //! Norms and dot products of a few vectors: all that spherical and averaging merges need to know of their inputs.
 
+use maec_vector::vectorized;
+
 /// A combination of unit vectors that is shorter can't be told from none: its squared length is the difference of products that
 /// f64 rounds at 1e-16.
 pub(super) const SHORTEST: f64 = 1e-7;
@@ -67,17 +69,19 @@ pub(super) fn add(vectors: &[f64], elements: usize, products: &mut [f64]) {
     }
 }
 
-/// ⟨a, b⟩ in eight interleaved sums, which are added in order.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+vectorized! {
+    /// ⟨a, b⟩ in eight interleaved sums, which are added in order.
+    fn dot<'a>(a: &'a [f64], b: &'a [f64]) -> f64 {
+        let mut sums = [0.0; 8];
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+        for (a, b) in a.iter().zip(b) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += a * b;
+            }
+        }
+        for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
             *sum += a * b;
         }
+        sums.iter().sum()
     }
-    for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
-        *sum += a * b;
-    }
-    sums.iter().sum()
 }

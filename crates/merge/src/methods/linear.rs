@@ -1,5 +1,6 @@
 //! The weighted average: Σ wᵢxᵢ / Σ wᵢ, or the sum alone.
 
+use super::consensus::{add_scaled, divide};
 use super::{ANY, About, Base, Kernel, Kind, Method, Parameter, Settings, Survey, Tile, Unfit};
 
 /// `linear`.
@@ -57,12 +58,8 @@ impl Kernel for Average {
     fn merge(&self, tile: &Tile<'_>, out: &mut [f32]) {
         out.fill(0.0);
         for (&w, x) in self.weights.iter().zip(tile.models) {
-            for (out, x) in out.iter_mut().zip(*x) {
-                *out += w * x;
-            }
+            add_scaled(w, x, out);
         }
-        if self.divisor != 1.0 {
-            out.iter_mut().for_each(|out| *out /= self.divisor);
-        }
+        divide(out, self.divisor);
     }
 }

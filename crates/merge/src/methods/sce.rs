@@ -5,6 +5,9 @@
 //! are selected, and all that equal the k-th: mergekit's choice among those is arbitrary. k = 0 leaves the base, and so does one
 //! model alone unless all is selected. Where the models moved almost nothing, Σ mean(δᵢ²) < 1e-6, they weigh alike.
 
+use maec_vector::vectorized;
+
+use super::delta_sum::difference;
 use super::parameters::INT8_MASK;
 use super::sparsify::Select;
 use super::{
@@ -81,9 +84,7 @@ impl Erased {
             let n = range.len();
             let (deltas, variances) = (&mut deltas[..self.models * n], &mut variances[..n]);
             for (deltas, x) in deltas.chunks_exact_mut(n).zip(tile.models) {
-                for ((delta, x), base) in deltas.iter_mut().zip(&x[range.clone()]).zip(&base[range.clone()]) {
-                    *delta = x - base;
-                }
+                difference(&x[range.clone()], &base[range.clone()], deltas);
             }
             if self.select.is_some() {
                 variance(deltas, &mut means[..2 * n], variances);
@@ -96,32 +97,63 @@ impl Erased {
     fn mask(&self, block: &mut Block<'_>) {
         let Some(least) = self.select.as_ref().and_then(|select| select.values().first()) else { return };
         for deltas in block.deltas.chunks_exact_mut(block.variances.len()) {
-            for (delta, variance) in deltas.iter_mut().zip(&*block.variances) {
-                *delta = if variance.abs().to_bits() >= *least { *delta } else { 0.0 };
-            }
+            select(*least, block.variances, deltas);
         }
     }
 }
 
-/// Every element's population variance over models, from `deltas` `[models, elements]`; `scratch` is `[2, elements]`.
-fn variance(deltas: &[f32], scratch: &mut [f64], variances: &mut [f32]) {
-    let n = variances.len();
-    let models = (deltas.len() / n) as f64;
-    scratch.fill(0.0);
-    let (means, squares) = scratch.split_at_mut(n);
-    for deltas in deltas.chunks_exact(n) {
-        for (mean, delta) in means.iter_mut().zip(deltas) {
-            *mean += f64::from(*delta) / models;
+vectorized! {
+    /// Every element's population variance over models, from `deltas` `[models, elements]`; `scratch` is `[2, elements]`.
+    fn variance<'a>(deltas: &'a [f32], scratch: &'a mut [f64], variances: &'a mut [f32]) {
+        let n = variances.len();
+        let models = (deltas.len() / n) as f64;
+        scratch.fill(0.0);
+        let (means, squares) = scratch.split_at_mut(n);
+        for deltas in deltas.chunks_exact(n) {
+            for (mean, delta) in means.iter_mut().zip(deltas) {
+                *mean += f64::from(*delta) / models;
+            }
+        }
+        for deltas in deltas.chunks_exact(n) {
+            for ((square, mean), delta) in squares.iter_mut().zip(&*means).zip(deltas) {
+                let distance = f64::from(*delta) - mean;
+                *square += distance * distance;
+            }
+        }
+        for (variance, square) in variances.iter_mut().zip(squares) {
+            *variance = (*square / models) as f32;
         }
     }
-    for deltas in deltas.chunks_exact(n) {
-        for ((square, mean), delta) in squares.iter_mut().zip(&*means).zip(deltas) {
-            let distance = f64::from(*delta) - mean;
-            *square += distance * distance;
+
+    /// Sets to zero the δ of elements whose variance's bits are less.
+    fn select<'a>(least: u32, variances: &'a [f32], deltas: &'a mut [f32]) {
+        for (delta, variance) in deltas.iter_mut().zip(variances) {
+            *delta = if variance.abs().to_bits() >= least { *delta } else { 0.0 };
         }
     }
-    for (variance, square) in variances.iter_mut().zip(squares) {
-        *variance = (*square / models) as f32;
+
+    /// Adds one model's δ to the sums that elect a sign, `[elements]` each.
+    fn add<'a>(deltas: &'a [f32], sums: &'a mut [f32]) {
+        sums.iter_mut().zip(deltas).for_each(|(sum, delta)| *sum += delta);
+    }
+
+    /// Adds what of one model's δ agrees with the sign of a sum, times its weight, and the weight.
+    fn add_agreeing<'a>(weight: f32, deltas: &'a [f32], sums: &'a [f32], out: &'a mut [f32], divisors: &'a mut [f32]) {
+        for (((out, divisor), delta), sum) in out.iter_mut().zip(divisors).zip(deltas).zip(sums) {
+            let sign = if *sum >= 0.0 { 1.0 } else { -1.0 };
+            // A mask instead of a branch, which would be predicted wrong half of the time.
+            let agrees = u32::from(delta * sign > 0.0).wrapping_neg();
+            let agreeing = f32::from_bits(weight.to_bits() & agrees);
+            *out += agreeing * delta;
+            *divisor += agreeing;
+        }
+    }
+
+    /// base + out / divisor, `[elements]` each.
+    fn finish<'a>(base: &'a [f32], divisors: &'a [f32], out: &'a mut [f32]) {
+        for ((out, divisor), base) in out.iter_mut().zip(divisors).zip(base) {
+            *out = base + *out / divisor.max(LEAST as f32);
+        }
     }
 }
 
@@ -168,34 +200,21 @@ impl Survey for Erased {
 impl Kernel for Erased {
     fn merge(&self, tile: &Tile<'_>, out: &mut [f32]) {
         let (Some(base), Some(weights)) = (tile.base, &self.weights) else { return };
-        let (mut signs, mut divisors) = (Vec::new(), Vec::new());
+        let (mut sums, mut divisors) = (Vec::new(), Vec::new());
         self.blocks(tile, |range, mut block| {
             self.mask(&mut block);
             let out = &mut out[range.clone()];
             let n = out.len();
-            signs.clear();
-            signs.resize(n, 0.0_f32);
-            for deltas in block.deltas.chunks_exact(n) {
-                signs.iter_mut().zip(deltas).for_each(|(sign, delta)| *sign += delta);
+            for zeros in [&mut sums, &mut divisors] {
+                zeros.clear();
+                zeros.resize(n, 0.0_f32);
             }
-            signs.iter_mut().for_each(|sign| *sign = if *sign >= 0.0 { 1.0 } else { -1.0 });
             out.fill(0.0);
-            divisors.clear();
-            divisors.resize(n, 0.0_f32);
-            for (deltas, weight) in block.deltas.chunks_exact(n).zip(weights) {
-                for (((out, divisor), delta), sign) in
-                    out.iter_mut().zip(&mut divisors).zip(deltas).zip(&signs)
-                {
-                    // A mask instead of a branch, which would be predicted wrong half of the time.
-                    let agrees = u32::from(delta * sign > 0.0).wrapping_neg();
-                    let agreeing = f32::from_bits(weight.to_bits() & agrees);
-                    *out += agreeing * delta;
-                    *divisor += agreeing;
-                }
+            block.deltas.chunks_exact(n).for_each(|deltas| add(deltas, &mut sums));
+            for (deltas, &weight) in block.deltas.chunks_exact(n).zip(weights) {
+                add_agreeing(weight, deltas, &sums, out, &mut divisors);
             }
-            for ((out, divisor), base) in out.iter_mut().zip(&divisors).zip(&base[range]) {
-                *out = base + *out / divisor.max(LEAST as f32);
-            }
+            finish(&base[range], &divisors, out);
         });
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Elements that equal an end of the range all stay, however many; mergekit's choice among them is its sort's.
 
+use maec_vector::vectorized;
+
 use super::select::Select;
 use super::{Sparsifiers, Sparsify, boxed, by_density};
 use crate::methods::totals::Part;
@@ -75,15 +77,21 @@ impl Sparsify for Band {
     fn apply(&self, _start: usize, delta: &mut [f32]) {
         // All bits are below 2³¹, and signed numbers are the ones that SSE2 and wasm's vectors compare at once.
         let Ok(low) = i32::try_from(self.low) else { return delta.fill(0.0) };
-        let high = i32::try_from(self.high).unwrap_or(i32::MAX);
-        for delta in delta {
-            let bits = delta.abs().to_bits().cast_signed();
-            *delta = if (bits >= low) & (bits <= high) { *delta } else { 0.0 };
-        }
+        keep(low, i32::try_from(self.high).unwrap_or(i32::MAX), delta);
     }
 
     fn threshold(&self) -> f64 {
         f64::from(self.low)
+    }
+}
+
+vectorized! {
+    /// Sets to zero all but low ≤ |δ| ≤ high.
+    fn keep<'a>(low: i32, high: i32, delta: &'a mut [f32]) {
+        for delta in delta {
+            let bits = delta.abs().to_bits().cast_signed();
+            *delta = if (bits >= low) & (bits <= high) { *delta } else { 0.0 };
+        }
     }
 }
 

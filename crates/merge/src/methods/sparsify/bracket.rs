@@ -1,5 +1,7 @@
 //! A value by its rank among those of a bracket: what is above is counted, what is inside is listed, in one pass.
 
+use maec_vector::vectorized;
+
 use crate::methods::totals::{Part, list};
 
 /// Elements that are looked through at once.
@@ -70,30 +72,24 @@ impl Bracket {
                 }
             }
         };
+        let mut places = [0; BLOCK / CHUNK];
         for block in delta.chunks(BLOCK) {
-            *below += u64::from(self.below(block));
+            let (less, n) = look_through(self, block, &mut places);
+            *below += u64::from(less);
             let (chunks, rest) = block.as_chunks::<CHUNK>();
-            let (mut places, mut n) = ([0_u8; BLOCK / CHUNK], 0);
-            for (place, chunk) in (0..).zip(chunks) {
-                places[n % (BLOCK / CHUNK)] = place;
-                n += usize::from(self.has_hit(chunk));
-            }
             places[..n].iter().for_each(|&place| gather(&chunks[usize::from(place)]));
             gather(rest);
         }
     }
 
     /// How far above the lower end; less than 0 below it.
+    #[inline(always)]
     fn offset(self, delta: &f32) -> i32 {
         delta.abs().to_bits().cast_signed() - self.low
     }
 
-    /// How many elements of a block are below the lower end.
-    fn below(self, block: &[f32]) -> u32 {
-        block.iter().map(|delta| u32::from(self.offset(delta) < 0)).sum()
-    }
-
     /// Whether an element of a chunk is within.
+    #[inline(always)]
     fn has_hit(self, chunk: &[f32; CHUNK]) -> bool {
         // The sign bit is set of what is outside.
         let outside = |delta| self.offset(delta) | (self.high - self.low - self.offset(delta));
@@ -115,6 +111,19 @@ impl Bracket {
         order.extend_from_slice(listed);
         let is_whole = listed.len() as u64 == inside;
         is_whole.then(|| *order.select_nth_unstable(rank as usize).1)
+    }
+}
+
+vectorized! {
+    /// How many elements of a block are below the lower end, and how many chunks have one within, whose places come first.
+    fn look_through<'a>(bracket: Bracket, block: &'a [f32], places: &'a mut [u8; BLOCK / CHUNK]) -> (u32, usize) {
+        let below = block.iter().map(|delta| u32::from(bracket.offset(delta) < 0)).sum();
+        let mut n = 0;
+        for (place, chunk) in (0..).zip(block.as_chunks::<CHUNK>().0) {
+            places[n % (BLOCK / CHUNK)] = place;
+            n += usize::from(bracket.has_hit(chunk));
+        }
+        (below, n)
     }
 }
 
