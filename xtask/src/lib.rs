@@ -17,3 +17,4 @@ pub mod tiles;
 pub mod tools;
 pub mod wasm_opt;
 pub mod web;
+mod webgpu_tiles;

@@ -82,7 +82,7 @@ enum Bench {
         #[arg(long)]
         cuda: bool,
     },
-    /// GB/s of tiles in memory: one native core beside Chromium's worker.
+    /// GB/s of tiles in memory: one native core beside Chromium's worker and WebGPU there.
     Tiles,
     /// Seconds of merging 2 GB of files in a tab, beside reading and writing as many bytes there.
     Tab,

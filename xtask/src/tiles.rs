@@ -1,45 +1,76 @@
 //! Merging in Chromium: tiles in memory beside one native core, and whole files beside a bare read and write.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::peers::run;
+use crate::webgpu_tiles::WebGpu;
 use crate::{paths, setup, web};
 
-/// GB/s of tiles that are in memory already: `crates/merge/tests/tile_speed.rs` on one thread, natively and in Chromium's worker.
+/// GB/s of tiles that are in memory already: `crates/merge/tests/tile_speed.rs` on one thread, natively and in Chromium's worker,
+/// and its neighbour with the merge's kernels on WebGPU there, where Chromium has an adapter.
 ///
 /// # Errors
 ///
-/// When something can't be built, or Chromium is missing.
+/// When something can't be built, Chromium is missing, or the kernels' merge is not the CPU's.
 pub fn tiles() -> Result<()> {
-    let tools = setup::wasm_tools()?;
-    let driver = setup::browser()?.driver;
-    let words = |profile: &[&str]| {
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(paths::root()).arg("test").args(profile).args(["-p", "maec-merge"]);
-        command.args(["--test", "tile_speed", "--", "--include-ignored", "--nocapture"]);
-        command
-    };
-    let native = rates(&run(&mut words(&["--release"]))?);
-    let in_browser = run(words(&["--profile", "web", "--target", "wasm32-unknown-unknown"])
-        .env("WASM_BINDGEN_USE_BROWSER", "1")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tools.test_runner())
-        .env("CHROMEDRIVER", &driver)
-        .env("WASM_BINDGEN_TEST_TIMEOUT", "300"))?;
-    let wasm = rates(&in_browser);
-    ensure!(!native.is_empty() && native.keys().eq(wasm.keys()), "the two sides measured different things");
+    let wasm = Wasm { runner: setup::wasm_tools()?.test_runner(), driver: setup::browser()?.driver };
+    let native = rates(&run(&mut test("tile_speed", &["--release"]))?);
+    let chromium = rates(&run(&mut wasm.test("tile_speed", &[]))?);
+    let webgpu = WebGpu::measure(&wasm)?;
+    ensure!(
+        !native.is_empty() && native.keys().eq(chromium.keys()),
+        "the two sides measured different things"
+    );
     println!("{:<18} {:>12} {:>14} {:>7}", "GB/s of inputs", "one core", "Chromium", "ratio");
     for (what, native) in &native {
-        let wasm = wasm[what];
-        println!("{what:<18} {native:>12.2} {wasm:>14.2} {:>7.2}", wasm / native);
+        let chromium = chromium[what];
+        println!("{what:<18} {native:>12.2} {chromium:>14.2} {:>7.2}", chromium / native);
     }
-    Ok(())
+    println!();
+    let of_maec = |rates: &BTreeMap<String, f64>| rates.get("maec").copied().context("MAEC was not measured");
+    match webgpu {
+        Some(webgpu) => webgpu.print(of_maec(&native)?, of_maec(&chromium)?),
+        None => {
+            println!("MAEC on WebGPU: not measured, this Chromium has no adapter");
+            Ok(())
+        }
+    }
+}
+
+/// A test of the merge's that measures, natively unless `words` say otherwise.
+fn test(name: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(paths::root()).arg("test").args(words).args(["-p", "maec-merge", "--test", name]);
+    command.args(["--", "--include-ignored", "--nocapture"]);
+    command
+}
+
+/// What runs tests in Chromium.
+pub(crate) struct Wasm {
+    runner: PathBuf,
+    driver: PathBuf,
+}
+
+impl Wasm {
+    /// A test of the merge's that measures, in Chromium's worker.
+    pub(crate) fn test(&self, name: &str, words: &[&str]) -> Command {
+        let in_wasm = ["--profile", "web", "--target", "wasm32-unknown-unknown"];
+        let mut command = test(name, &[&in_wasm, words].concat());
+        command
+            .env("WASM_BINDGEN_USE_BROWSER", "1")
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &self.runner)
+            .env("CHROMEDRIVER", &self.driver)
+            .env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+        command
+    }
 }
 
 /// The rates in a test's output, by what was measured.
-fn rates(output: &[u8]) -> BTreeMap<String, f64> {
+pub(crate) fn rates(output: &[u8]) -> BTreeMap<String, f64> {
     let text = String::from_utf8_lossy(output);
     let rate = |line: &str| {
         let (what, rate) = line.trim().strip_prefix("tiles ")?.strip_suffix(" GB/s")?.rsplit_once(' ')?;

@@ -2,39 +2,21 @@
 //! Chromium's worker on the same bf16 values. Asserts that something was merged, and prints.
 #![allow(clippy::print_stdout)] // natively, the figures are what it is for
 
+#[path = "tile_speed/models.rs"]
+mod models;
+
 use std::sync::Arc;
 
-use maec_checkpoint::{Dtype, MemoryWeights, TensorInfo, Weights, model_hash};
+use maec_checkpoint::{MemoryWeights, Weights, model_hash};
+use maec_merge::MaecJob;
 use maec_merge::config::{ConfigJob, Loaded};
 use maec_merge::engine::{Job, Pool, Scratch, TensorMerge, ranges};
 use maec_merge::methods::Totals;
-use maec_merge::{Inputs, MaecJob};
-use maec_recipe::Recipe;
 use maec_recipe::mergekit::{Config, Dialect, Key, Layout, ModelEntry, ModelName, Setting, Values};
-#[cfg(not(target_arch = "wasm32"))]
-use std::time::Instant;
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::Instant;
+use models::{ELEMENTS, Instant, TURNS, maec, model, roles, say};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
-/// Elements of the tensor: 16 MiB of bf16 in every model.
-const ELEMENTS: usize = 8 << 20;
-/// Turns; the fastest counts, since whatever else the machine does only slows them.
-const TURNS: usize = 5;
-
-/// Values around 0 as a trained model's.
-fn model(name: &str, seed: u64) -> Arc<MemoryWeights> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / 16_777_216.0 - 0.5
-    };
-    let bytes = (0..ELEMENTS).flat_map(|_| ((draw().to_bits() >> 16) as u16).to_le_bytes()).collect();
-    let info = TensorInfo { name: "weight".into(), dtype: Dtype::BF16, shape: vec![ELEMENTS] };
-    Arc::new(MemoryWeights::new(name, vec![(info, bytes)]).expect("a model"))
-}
 
 /// A mergekit file of a method over a base and three models.
 fn config(method: &str, parameters: &[(&str, f64)]) -> Config {
@@ -82,18 +64,14 @@ fn measure(what: &str, inputs: usize, mut turn: impl FnMut() -> usize) {
         begun.elapsed().as_secs_f64()
     };
     let fastest = (0..TURNS).map(once).fold(f64::INFINITY, f64::min);
-    let line = format!("tiles {what} {:.3} GB/s", (inputs * 2 * ELEMENTS) as f64 / fastest / 1e9);
-    #[cfg(target_arch = "wasm32")]
-    wasm_bindgen_test::console_log!("{line}");
-    #[cfg(not(target_arch = "wasm32"))]
-    println!("{line}");
+    say(&format!("tiles {what} {:.3} GB/s", (inputs * 2 * ELEMENTS) as f64 / fastest / 1e9));
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 #[ignore = "it measures: cargo xtask bench tiles"]
 fn tiles_in_memory() {
-    let models: Vec<Arc<MemoryWeights>> = (0..5).map(|seed| model(&seed.to_string(), seed + 1)).collect();
+    let models: Vec<Arc<MemoryWeights>> = (0..5).map(|number| model(number, ELEMENTS)).collect();
     let loaded = |place: usize| {
         let weights: Arc<dyn Weights> = models[place].clone();
         let name = ModelName { model: place.to_string(), revision: None, lora: None, line: None };
@@ -110,18 +88,7 @@ fn tiles_in_memory() {
         let job = ConfigJob::new(&config, &four).expect("no problems");
         measure(method, 4, || merge(&job));
     }
-    let recipe = Recipe::from_json(
-        r#"{"version": 1, "merge_method": "maec", "base_model": "0", "ability": {"model": "1"},
-            "reference": {"model": "2"}, "languages": [{"name": "es", "model": "3", "weight": 0.5},
-            {"name": "bn", "model": "4", "weight": 0.3}]}"#,
-    )
-    .expect("a recipe");
-    let inputs = Inputs {
-        base: models[0].as_ref(),
-        ability: models[1].as_ref(),
-        reference: models[2].as_ref(),
-        languages: vec![models[3].as_ref(), models[4].as_ref()],
-    };
+    let (recipe, inputs) = (maec(), roles(&models));
     let pool = Pool::new(1).expect("a thread");
     measure("maec", 5, || {
         let mut job = MaecJob::new(&inputs, &recipe, false).expect("no problems");
