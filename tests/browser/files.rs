@@ -76,7 +76,7 @@ pub async fn listed(session: &Session, folder: &str) -> Result<Vec<(String, u64)
 }
 
 /// A file's bytes in a private folder.
-async fn content(session: &Session, folder: &str, name: &str) -> Result<Vec<u8>> {
+pub async fn content(session: &Session, folder: &str, name: &str) -> Result<Vec<u8>> {
     let script = format!(
         "return (async () => {{\
             const root = await navigator.storage.getDirectory();\

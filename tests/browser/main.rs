@@ -3,6 +3,7 @@
 //! What the page shows is held against what this program computes natively from the same pack ([`truth`]). Nothing
 //! is measured in seconds: waits are for states that the page declares, and long enough for a busy machine.
 
+mod adapters;
 mod brought;
 mod exporting;
 mod files;

@@ -70,19 +70,11 @@ fn deltas_packs_and_recipes_are_known_by_their_contents() {
 fn what_cannot_be_opened_says_what_to_do() {
     let weights = || safetensors(&model(0));
     let empty = || b"{}".to_vec();
-    let cases: [(Files, &str); 10] = [
+    let cases: [(Files, &str); 9] = [
         (Files::new(), "Choose a model's folder"),
-        (files([("notes.txt", vec![1])]), "is no model, delta, pack or recipe"),
+        (files([("notes.txt", vec![1])]), "is no model, delta, adapter, pack or recipe"),
         (files([("config.json", empty()), ("pytorch_model.bin", vec![1])]), "safe_serialization=True"),
         (files([("tiny.gguf", vec![1])]), "Open the safetensors"),
-        (
-            files([
-                ("adapter_config.json", empty()),
-                ("adapter_model.safetensors", weights()),
-                ("x.safetensors", weights()),
-            ]),
-            "merge_and_unload",
-        ),
         (files([("a.safetensors", weights()), ("b.safetensors", weights())]), "Open deltas one at a time"),
         (
             files([("config.json", empty()), ("a.safetensors", weights()), ("b.safetensors", weights())]),

@@ -10,7 +10,7 @@ mod own;
 pub use files::{
     Destination, FilePlan, HeatMap, Magnitudes, Merging, MethodCard, PRIVATE_FOLDER, TensorLook,
 };
-pub use own::{Cost, DeltaCard, Item, ItemId, ItemKind, Mismatch, ModelCard, Place};
+pub use own::{AdapterCard, Cost, DeltaCard, Item, ItemId, ItemKind, Mismatch, ModelCard, Place};
 
 use maec_recipe::Recipe;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What people bring themselves: models, deltas, packs and recipes from files, URLs or the hub.
+//! What people bring themselves: models, deltas, adapters, packs and recipes from files, URLs or the hub.
 //!
 //! The page first asks the engine to [`Look`](crate::Request::Look): headers only, nothing large moves. What was looked at is an
 //! [`Item`]. [`Weigh`](crate::Request::Weigh) compares items and says what running them costs; only [`Load`](crate::Request::Load),
@@ -50,6 +50,8 @@ pub enum ItemKind {
     Model(ModelCard),
     /// A sparse delta.
     Delta(DeltaCard),
+    /// A LoRA adapter.
+    Adapter(AdapterCard),
     /// A pack; its base and deltas are items of their own.
     Pack {
         /// Its title.
@@ -116,6 +118,21 @@ pub struct DeltaCard {
     /// Parameters that it changes.
     pub changed: u64,
     /// First 16 hex digits of its base's fingerprint.
+    pub base: String,
+}
+
+/// What the configuration and the header say of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterCard {
+    /// Rank and α with their scale: `rank 8, α 16, scaled by α/r`; ranges where modules differ.
+    pub rank: String,
+    /// What it changes: `6 modules: q_proj, v_proj`, and tensors that it replaces.
+    pub targets: String,
+    /// Its own tensors.
+    pub tensors: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The model that it says it was trained on; empty where it does not say.
     pub base: String,
 }
 

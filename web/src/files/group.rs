@@ -13,8 +13,8 @@ pub struct Group {
     pub names: Vec<String>,
 }
 
-/// Divides files by their paths, in the paths' order. A folder with a `config.json`, a pack's `manifest.json` or an index of shards is one
-/// thing with all that is under it, and so is a safetensors file or a recipe that lies outside of such a folder. What
+/// Divides files by their paths, in the paths' order. A folder with a model's or an adapter's configuration, a pack's `manifest.json` or an index of
+/// shards is one thing with all that is under it, and so is a safetensors file or a recipe that lies outside of such a folder. What
 /// is hidden, and what belongs to nothing, is left out; where nothing is recognised all files go together, so that
 /// the engine says what is missing.
 pub fn group(paths: &[String]) -> Vec<Group> {
@@ -76,7 +76,8 @@ fn is_under(folder: &str, root: &str) -> bool {
 
 /// Files that say that their folder is one thing.
 fn is_head(name: &str) -> bool {
-    name == "config.json" || name == "manifest.json" || name.ends_with(".safetensors.index.json")
+    matches!(name, "config.json" | "adapter_config.json" | "manifest.json")
+        || name.ends_with(".safetensors.index.json")
 }
 
 fn stands_alone(name: &str) -> bool {
@@ -163,6 +164,18 @@ mod tests {
                 of("recipe.json", &["recipe.json"])
             ]
         );
+    }
+
+    #[test]
+    fn an_adapter_is_one_thing_beside_its_model() {
+        let paths = [
+            "all/base/config.json",
+            "all/lora/README.md",
+            "all/lora/adapter_config.json",
+            "all/lora/adapter_model.safetensors",
+        ];
+        let adapter = ["lora/README.md", "lora/adapter_config.json", "lora/adapter_model.safetensors"];
+        assert_eq!(grouped(&paths), [of("base", &["base/config.json"]), of("lora", &adapter)]);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use maec_checkpoint::lora::{CONFIG_FILE, WEIGHTS_FILE};
 use maec_checkpoint::{ByteSource, Error, FileSet, Manifest, ModelFolder, SafetensorsReader};
 use maec_protocol::ItemId;
 use maec_recipe::Recipe;
 use maec_recipe::mergekit::{Config, looks_like_mergekit};
 use serde::Deserialize;
 
+use super::adapter::Adapter;
 use super::place::{Opened, View};
 use super::remote::reading;
 use super::thing::{Delta, Looked, Model, OwnPack, Thing};
@@ -37,6 +39,9 @@ pub(crate) async fn look(id: ItemId, place: Opened, started: &Started) -> Result
     let main = if has(SINGLE) { Some(SINGLE) } else { only(&weights) };
     let thing = if has(MANIFEST) && is_pack(&place).await? {
         Thing::Pack(Box::new(pack(&place, started).await?))
+    } else if (has(CONFIG_FILE) || has(WEIGHTS_FILE)) && !has(SINGLE) && !has(INDEX) {
+        let adapter = reading(place.remote.as_ref(), || Adapter::open(place.files.as_ref())).await?;
+        Thing::Adapter(Box::new(adapter))
     } else if let Some(main) = main {
         match (is_delta(&place, main).await?, has(CONFIG)) {
             (true, _) => Thing::Delta(delta(&place, main, stem(main)).await?),
@@ -211,11 +216,6 @@ fn unknown(place: &Opened, names: &[String], weights: &[&String]) -> Failure {
     let any = |end: &str| names.iter().any(|name| name.ends_with(end));
     let (message, hint) = if names.is_empty() {
         (format!("`{title}` has no files."), "Choose a model's folder, a delta, a pack or a recipe.")
-    } else if names.iter().any(|name| name == "adapter_config.json") {
-        (
-            format!("`{title}` is an adapter, which the studio cannot read."),
-            "Merge it into its base with peft's `merge_and_unload`, save that as safetensors, and open it.",
-        )
     } else if any(".gguf") {
         (
             format!("`{title}` is a GGUF file, whose weights are rounded."),
@@ -245,8 +245,8 @@ fn unknown(place: &Opened, names: &[String], weights: &[&String]) -> Failure {
         (format!("`{title}` holds several folders."), "Open one model's or pack's folder at a time.")
     } else {
         (
-            format!("`{title}` is no model, delta, pack or recipe."),
-            "Choose a folder with config.json and .safetensors files, a delta, a pack's folder, or a recipe.",
+            format!("`{title}` is no model, delta, adapter, pack or recipe."),
+            "Choose a folder with config.json and .safetensors files, a delta, an adapter's or a pack's folder, or a recipe.",
         )
     };
     Failure::refused(message, hint)

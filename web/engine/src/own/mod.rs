@@ -2,13 +2,14 @@
 //!
 //! | request | file |
 //! |---|---|
-//! | `Look` | [`place`], [`remote`], [`look`], [`card`], [`thing`]: headers and small texts only |
+//! | `Look` | [`place`], [`remote`], [`look`], [`card`], [`adapter`], [`thing`]: headers and small texts only |
 //! | `Weigh` | [`parts`], [`weigh`], [`cost`]: what does not fit, and what it costs |
 //! | `Load` | [`load`], [`verify`], [`merging`], [`slice`]: each tile merged when its parameter is made |
 //! | `GenerateOwn` | [`generate`] |
 //! | `EvaluateOwn` | [`evaluate`] |
 //! | `Template`, `Filter`, `Plan`, `Write`, `Inspect` | [`merge`]: merges into files, and looks inside models |
 
+mod adapter;
 mod card;
 mod cost;
 mod evaluate;
@@ -73,8 +74,7 @@ impl Own {
             }
             Request::Template { method, items } => {
                 let items = self.find(&items)?;
-                let titles: Vec<&str> = items.iter().map(|item| item.place.title.as_str()).collect();
-                let yaml = merge::template(method.as_deref(), &titles)?;
+                let yaml = merge::template(method.as_deref(), &merge::names(&items))?;
                 Ok(Reply::Config { yaml, methods: merge::methods() })
             }
             Request::Filter { yaml, filter, parameter, value } => {

@@ -6,6 +6,7 @@ use maec_checkpoint::{Error, Weights};
 use maec_protocol::Mismatch;
 use maec_recipe::Recipe;
 
+use super::adapter::Adapter;
 use super::look::stem;
 use super::merging::Models;
 use super::thing::{Delta, Looked, Model, Thing};
@@ -47,7 +48,8 @@ impl<'a> Parts<'a> {
         let mut problems = Vec::new();
         let merge = recipe.and_then(|recipe| {
             let mut part = |role: &str, model: &str| {
-                let found = find(items, recipe, model).map_err(|count| unfound(role, model, count));
+                let found =
+                    find(items, recipe, model).map_err(|count| unfound(items, recipe, role, model, count));
                 found.map_err(|problem| problems.push(problem)).ok()
             };
             let ability = part("ability", &recipe.ability.model);
@@ -118,15 +120,30 @@ fn find<'a>(items: &[&'a Looked], recipe: &Recipe, name: &str) -> Result<Part<'a
 
 /// The same without the recipe's own name for its base.
 pub(crate) fn by_name<'a>(items: &[&'a Looked], name: &str) -> Result<Part<'a>, usize> {
-    let named = named(items);
+    let (parts, names): (Vec<_>, Vec<_>) = named(items).into_iter().unzip();
+    one_of(&names, name).map(|place| parts[place])
+}
+
+/// The adapter of a name, found as [`by_name`] finds models; otherwise how many there are.
+pub(crate) fn adapter_by_name<'a>(
+    items: &[&'a Looked],
+    name: &str,
+) -> Result<(&'a Looked, &'a Adapter), usize> {
+    let adapters: Vec<_> = items.iter().filter_map(|&item| Some((item, item.adapter()?))).collect();
+    let names: Vec<_> = adapters.iter().map(|(item, _)| titles(item).to_vec()).collect();
+    one_of(&names, name).map(|place| adapters[place])
+}
+
+/// The place of the one thing of a name, given the names of each; otherwise how many there are.
+fn one_of(names: &[Vec<&str>], name: &str) -> Result<usize, usize> {
     let plain = match name.split_once('@') {
         Some((id, revision)) if !is_commit(revision) => id,
         _ => name,
     };
     for wanted in [name, plain, stem(plain)] {
-        let mut found = named.iter().filter(|(_, names)| names.contains(&wanted));
+        let mut found = (0..names.len()).filter(|&place| names[place].contains(&wanted));
         match (found.next(), found.count()) {
-            (Some((part, _)), 0) => return Ok(*part),
+            (Some(place), 0) => return Ok(place),
             (Some(_), more) => return Err(1 + more),
             (None, _) => (),
         }
@@ -134,13 +151,18 @@ pub(crate) fn by_name<'a>(items: &[&'a Looked], name: &str) -> Result<Part<'a>, 
     Err(0)
 }
 
+/// What an item's title is in recipes.
+fn titles(item: &Looked) -> [&str; 3] {
+    let title = item.place.title.as_str();
+    let plain = title.split('@').next().unwrap_or(title);
+    [title, plain, stem(plain)]
+}
+
 /// Everything that a recipe can name, with its names.
 fn named<'a>(items: &[&'a Looked]) -> Vec<(Part<'a>, Vec<&'a str>)> {
     let mut named = Vec::new();
     for (index, &item) in items.iter().enumerate() {
-        let title = item.place.title.as_str();
-        let plain = title.split('@').next().unwrap_or(title);
-        let titles = [title, plain, stem(plain)];
+        let titles = titles(item);
         for delta in item.deltas() {
             let mut names = vec![delta.card.name.as_str(), delta.file.as_str()];
             if matches!(item.thing, Thing::Delta(_)) {
@@ -173,8 +195,14 @@ fn no_base(first: Option<&Looked>) -> Mismatch {
     }
 }
 
-fn unfound(role: &str, model: &str, count: usize) -> Mismatch {
+fn unfound(items: &[&Looked], recipe: &Recipe, role: &str, model: &str, count: usize) -> Mismatch {
     let (what, fix) = match count {
+        0 if adapter_by_name(items, model).is_ok() => (
+            format!(
+                "The recipe's {role} is `{model}`, an adapter, which recipes of this kind do not put in."
+            ),
+            format!("Merge by a mergekit file, where it is `{}+{model}`.", recipe.base_model),
+        ),
         0 => (
             format!("The recipe's {role} is `{model}`, and nothing of this name is open."),
             format!("Open it, or name the open delta or model `{}`.", stem(model)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use maec_checkpoint::lora::CONFIG_FILE;
 use maec_checkpoint::{ByteSource, Error, FileSet};
 
 use super::Remote;
@@ -31,6 +32,8 @@ impl Opened {
         let title = match (root.trim_end_matches('/').rsplit('/').next(), names.as_slice()) {
             (Some(folder), _) if !folder.is_empty() => folder.to_owned(),
             (_, [only]) => only.clone(),
+            // Recipes name it, and "2 files" is no name.
+            _ if names.iter().any(|name| name == CONFIG_FILE) => "adapter".into(),
             _ => files.name().to_owned(),
         };
         let seen = names.into_iter().map(|name| (name[root.len()..].to_owned(), name)).collect();

@@ -12,6 +12,7 @@ use maec_model::ModelConfig;
 use maec_protocol::{DeltaCard, Item, ItemId, ItemKind, ModelCard};
 use maec_recipe::Recipe;
 
+use super::adapter::Adapter;
 use super::place::Opened;
 use crate::Failure;
 
@@ -26,6 +27,7 @@ pub(crate) struct Looked {
 pub(crate) enum Thing {
     Model(Box<Model>),
     Delta(Delta),
+    Adapter(Box<Adapter>),
     Pack(Box<OwnPack>),
     Recipe(Recipe),
     /// A mergekit file.
@@ -80,6 +82,7 @@ impl Looked {
         let kind = match &self.thing {
             Thing::Model(model) => ItemKind::Model(model.card.clone()),
             Thing::Delta(delta) => ItemKind::Delta(delta.card.clone()),
+            Thing::Adapter(adapter) => ItemKind::Adapter(adapter.card.clone()),
             Thing::Pack(pack) => ItemKind::Pack {
                 title: pack.manifest.title.clone(),
                 id: pack.id.clone(),
@@ -100,7 +103,15 @@ impl Looked {
         match &self.thing {
             Thing::Model(model) => Some(model),
             Thing::Pack(pack) => Some(&pack.base),
-            Thing::Delta(_) | Thing::Recipe(_) | Thing::Config { .. } => None,
+            _ => None,
+        }
+    }
+
+    /// The adapter that it is.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        match &self.thing {
+            Thing::Adapter(adapter) => Some(adapter),
+            _ => None,
         }
     }
 
@@ -109,14 +120,15 @@ impl Looked {
         match &self.thing {
             Thing::Delta(delta) => std::slice::from_ref(delta),
             Thing::Pack(pack) => &pack.deltas,
-            Thing::Model(_) | Thing::Recipe(_) | Thing::Config { .. } => &[],
+            _ => &[],
         }
     }
 
     /// The files with weights, as the place's set names them.
     pub fn weight_files(&self) -> Vec<String> {
         let base = self.base().into_iter().flat_map(|model| model.files.iter().cloned());
-        base.chain(self.deltas().iter().map(|delta| delta.file.clone())).collect()
+        let adapter = self.adapter().map(|_| Adapter::FILE.to_owned());
+        base.chain(self.deltas().iter().map(|delta| delta.file.clone())).chain(adapter).collect()
     }
 
     /// Bytes of some of its files that are fetched already, and all of them; both 0 for local files.

@@ -25,6 +25,18 @@ pub(crate) fn mismatches(items: &[&Looked], recipe: Option<&Recipe>) -> Result<V
         }
     }
     for item in items {
+        found.extend(
+            item.adapter().map(|_| Mismatch {
+                item: item.place.title.clone(),
+                what: "An adapter is put in where models are merged into files, and not where one is loaded."
+                    .into(),
+                fix: format!(
+                    "Merge `{}+{}` into files, and open the result.",
+                    first.place.title, item.place.title
+                ),
+                fatal: false,
+            }),
+        );
         for delta in item.deltas() {
             found.extend(delta_mismatches(base, &first.place.title, delta)?);
         }

@@ -1,7 +1,7 @@
 //! What was opened, a card each: what the headers say.
 
 use leptos::prelude::*;
-use maec_protocol::{DeltaCard, Item, ItemKind, ModelCard};
+use maec_protocol::{AdapterCard, DeltaCard, Item, ItemKind, ModelCard};
 use maec_recipe::{MergeMethod, Recipe};
 
 use super::facts::{Fact, facts, obstacle};
@@ -77,6 +77,7 @@ fn word(kind: &ItemKind) -> &'static str {
     match kind {
         ItemKind::Model(_) => "Model",
         ItemKind::Delta(_) => "Delta",
+        ItemKind::Adapter(_) => "Adapter",
         ItemKind::Pack { .. } => "Pack",
         ItemKind::Recipe { .. } => "Recipe",
         ItemKind::Config { .. } => "Merge file",
@@ -87,6 +88,7 @@ fn details(item: &Item) -> AnyView {
     let (mut list, stop) = match &item.kind {
         ItemKind::Model(card) => (model(card), card.obstacle.clone()),
         ItemKind::Delta(card) => (delta(card), None),
+        ItemKind::Adapter(card) => (adapter(card), None),
         ItemKind::Pack { title: own_title, id, base, deltas, recipe: own } => {
             let mut list = vec![("Title", own_title.clone()), ("Pack id", id.clone())];
             let names: Vec<&str> = deltas.iter().map(|delta| delta.name.as_str()).collect();
@@ -131,6 +133,15 @@ fn delta(card: &DeltaCard) -> Vec<Fact> {
             "Changes",
             format!("{} parameters in {}", parameters(card.changed), plural(card.tensors as usize, "tensor")),
         ),
+        ("Of base", card.base.clone()),
+    ]
+}
+
+fn adapter(card: &AdapterCard) -> Vec<Fact> {
+    vec![
+        ("Rank", card.rank.clone()),
+        ("Changes", card.targets.clone()),
+        ("Weights", format!("{} in {}", bytes(card.bytes), plural(card.tensors as usize, "tensor"))),
         ("Of base", card.base.clone()),
     ]
 }

@@ -52,7 +52,7 @@ pub fn question(entries: &[Entry], chosen: Option<Key>, recipe: Option<Recipe>) 
 pub fn recipe_in(item: &Item) -> Option<&Recipe> {
     match &item.kind {
         ItemKind::Recipe { recipe } | ItemKind::Pack { recipe, .. } => Some(recipe),
-        ItemKind::Model(_) | ItemKind::Delta(_) | ItemKind::Config { .. } => None,
+        _ => None,
     }
 }
 

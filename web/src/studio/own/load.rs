@@ -76,7 +76,7 @@ impl Studio {
         };
         let chat = base.as_ref().is_some_and(|base| match &base.kind {
             ItemKind::Model(card) | ItemKind::Pack { base: card, .. } => card.chat,
-            ItemKind::Delta(_) | ItemKind::Recipe { .. } | ItemKind::Config { .. } => false,
+            _ => false,
         });
         let title = base.map(|base| base.title).unwrap_or_default();
         Ok(Loaded { question, title, chat, seconds, device_bytes, merged_tensors })

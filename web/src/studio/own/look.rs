@@ -203,6 +203,7 @@ fn summary(item: &Item) -> String {
             parameters(base.parameters),
             crate::format::plural(deltas.len(), "delta")
         ),
+        ItemKind::Adapter(_) => "an adapter".into(),
         ItemKind::Recipe { .. } => "a recipe".into(),
         ItemKind::Config { .. } => "a mergekit file".into(),
     };

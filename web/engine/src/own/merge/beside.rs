@@ -6,7 +6,8 @@ use maec_checkpoint::{TensorInfo, fingerprint};
 use maec_merge::engine::{Shard, index};
 use maec_merge::folder::{self, CARD, CONFIG, FILES_KEY, INDEX, Input, RECIPE, provenance};
 
-use super::opened::{Configured, Opened, What};
+use super::configured::Configured;
+use super::opened::{Opened, What};
 use super::writing::Writing;
 use crate::job::Job;
 use crate::{Failure, Host};

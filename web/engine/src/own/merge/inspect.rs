@@ -74,7 +74,7 @@ async fn named(item: &Looked, base: Option<&Named>, count: &Count) -> Result<Vec
             let message = format!("`{title}` is a sparse delta, which is nothing without its base.");
             return Err(Failure::refused(message, "Choose the base that it was made from."));
         }
-        (Thing::Recipe(_) | Thing::Config { .. }, _) => {
+        (Thing::Adapter(_) | Thing::Recipe(_) | Thing::Config { .. }, _) => {
             return Err(Failure::refused(
                 format!("`{title}` is no model."),
                 "Choose models, deltas or packs.",

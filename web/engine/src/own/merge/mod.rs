@@ -3,11 +3,12 @@
 //! | request | file |
 //! |---|---|
 //! | `Template`, `Filter` | [`template`], [`filter`]: mergekit files, written and changed |
-//! | `Plan` | [`opened`], [`plan`]: which items are merged, what that takes, and everything in its way |
+//! | `Plan` | [`opened`], [`configured`], [`plan`]: which items are merged, what that takes, and everything in its way |
 //! | `Write` | [`write`], [`writing`], [`folder`], [`beside`]: the weights and what stands beside them |
 //! | `Inspect` | [`inspect`] |
 
 mod beside;
+mod configured;
 mod counted;
 mod filter;
 mod folder;
@@ -22,7 +23,7 @@ pub(crate) use filter::filtered;
 pub use folder::{Folder, OutFile};
 pub(crate) use inspect::inspect;
 pub(crate) use plan::plan;
-pub(crate) use template::{methods, template};
+pub(crate) use template::{methods, names, template};
 pub(crate) use write::write;
 
 /// Tiles whose statistics are read before messages are let in again: as many as are merged in a step.

@@ -7,7 +7,8 @@ use maec_protocol::{FilePlan, Merging, Reply};
 use maec_recipe::MergeMethod;
 
 use super::super::thing::Looked;
-use super::opened::{Configured, Opened, What, open};
+use super::configured::Configured;
+use super::opened::{Opened, What, open};
 use super::writing::BUFFER_BYTES;
 use crate::failure::sentence;
 use crate::job::Job;
@@ -100,11 +101,11 @@ fn of_config(configured: &Configured, shard_bytes: u64) -> Result<Result<FilePla
         bytes_read: plan.bytes_read,
         bytes_written: plan.bytes_written,
         files: plan.files,
-        memory_bytes: plan.memory_bytes + BUFFER_BYTES as u64,
+        memory_bytes: plan.memory_bytes + configured.memory_bytes + BUFFER_BYTES as u64,
         fetch_bytes: 0,
         seconds: (plan.bytes_read + plan.bytes_written) as f64 / BYTES_PER_SEC,
         storage_free: None,
-        notes: Vec::new(),
+        notes: configured.notes.clone(),
     }))
 }
 

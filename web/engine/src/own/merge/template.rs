@@ -2,15 +2,30 @@
 
 use maec_merge::methods::{Base, Kind, METHODS, Method, Parameter, named};
 use maec_protocol::MethodCard;
-use maec_recipe::mergekit::{Config, Dialect, Key, Layout, ModelEntry, ModelName, Setting, Values};
+use maec_recipe::mergekit::{Config, Dialect, Key, Layout, Lora, ModelEntry, ModelName, Setting, Values};
 
+use super::super::thing::Looked;
 use crate::Failure;
 
 /// The method of a file for which none was chosen.
 const COMMON: &str = "task_arithmetic";
 
-/// A file of a method that merges models of these titles, the first of them as its base.
-pub(crate) fn template(method: Option<&str>, titles: &[&str]) -> Result<String, Failure> {
+/// What a file calls the items: an adapter is put onto the first of them.
+pub(crate) fn names(items: &[&Looked]) -> Vec<ModelName> {
+    let title = |item: &&Looked| name(&item.place.title);
+    let first = items.first().map(title);
+    let one = |item: &&Looked| match (item.adapter(), &first) {
+        (Some(_), Some(first)) => {
+            let ModelName { model, revision, .. } = title(item);
+            ModelName { lora: Some(Lora { model, revision }), ..first.clone() }
+        }
+        _ => title(item),
+    };
+    items.iter().map(one).collect()
+}
+
+/// A file of a method that merges models of these names, the first of them as its base.
+pub(crate) fn template(method: Option<&str>, names: &[ModelName]) -> Result<String, Failure> {
     let wanted = method.unwrap_or(COMMON);
     let method = named(wanted).ok_or_else(|| {
         let known: Vec<&str> = METHODS.iter().map(|method| method.about().name).collect();
@@ -21,7 +36,7 @@ pub(crate) fn template(method: Option<&str>, titles: &[&str]) -> Result<String, 
             &format!("Choose another, such as `{meant}`."),
         )
     })?;
-    Ok(file(method, titles).to_yaml())
+    Ok(file(method, names).to_yaml())
 }
 
 /// Every method, sorted by name.
@@ -48,11 +63,11 @@ fn described(parameter: &Parameter) -> String {
     format!("{}: {} ({default}{each})", parameter.name, parameter.meaning)
 }
 
-fn file(method: &dyn Method, titles: &[&str]) -> Config {
+fn file(method: &dyn Method, names: &[ModelName]) -> Config {
     let about = method.about();
-    let (base, models) = match (about.base, titles.split_first()) {
-        (Base::Required, Some((base, rest))) => (Some(name(base)), rest),
-        _ => (None, titles),
+    let (base, models) = match (about.base, names.split_first()) {
+        (Base::Required, Some((base, rest))) => (Some(base.clone()), rest),
+        _ => (None, names),
     };
     let (fewest, most) = about.models;
     let models = &models[..models.len().min(most.max(fewest))];
@@ -61,7 +76,7 @@ fn file(method: &dyn Method, titles: &[&str]) -> Config {
         let those = about.parameters.iter().filter(has_effect).filter(|it| it.per_model == per_model);
         Values(those.map(|it| (Key::from(it.name), begin(it, models.len()))).collect())
     };
-    let entry = |title: &&str| ModelEntry { model: name(title), parameters: values(true) };
+    let entry = |name: &ModelName| ModelEntry { model: name.clone(), parameters: values(true) };
     Config {
         merge_method: Key::from(about.name),
         base_model: base,
@@ -100,15 +115,17 @@ fn name(title: &str) -> ModelName {
 mod tests {
     use super::*;
 
-    const TITLES: [&str; 3] = ["org/a@main", "base", "b+c"];
+    fn names() -> Vec<ModelName> {
+        ["org/a@main", "base", "b+c"].map(name).into()
+    }
 
     #[test]
     fn every_method_has_a_file_that_is_read_again() {
         for method in METHODS {
             let about = method.about();
-            let text = template(Some(about.name), &TITLES).unwrap();
+            let text = template(Some(about.name), &names()).unwrap();
             let config = Config::from_yaml(&text).unwrap();
-            assert_eq!(config, file(*method, &TITLES), "{text}");
+            assert_eq!(config, file(*method, &names()), "{text}");
             assert_eq!(config.base_model.is_some(), about.base == Base::Required, "{text}");
             assert!(config.models().iter().any(|name| name.revision.as_deref() == Some("main")), "{text}");
         }
@@ -118,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_unknown_method_is_refused_with_the_nearest() {
-        let Err(Failure::Refused { message, hint }) = template(Some("tise"), &["a"]) else { panic!() };
+        let Err(Failure::Refused { message, hint }) = template(Some("tise"), &names()) else { panic!() };
         assert!(message.contains("`tise`") && hint.unwrap().contains("`ties`"));
     }
 }

@@ -3,7 +3,7 @@
 use maec_merge::MaecJob;
 use maec_merge::config::ConfigJob;
 use maec_merge::engine::{Event, Job as MergeJob, Pool, Run, Shard, shards};
-use maec_merge::folder::card;
+use maec_merge::folder::{TOKENIZER, card};
 use maec_protocol::{Destination, FilePlan, Merging, Reply};
 
 use super::super::load::fetch;
@@ -11,8 +11,9 @@ use super::super::thing::{Looked, Thing};
 use super::super::verify::verify;
 use super::STEP_TILES;
 use super::beside::{self, Known};
+use super::configured::Configured;
 use super::counted::Count;
-use super::opened::{Configured, Opened, What, open};
+use super::opened::{Opened, What, open};
 use super::plan;
 use super::writing::Writing;
 use crate::job::Job;
@@ -26,7 +27,7 @@ pub(crate) async fn write<H: Host>(
     shard_bytes: u64,
     destination: Destination,
 ) -> Result<Reply, Failure> {
-    let opened = open(items, merging).await?.map_err(in_the_way)?;
+    let mut opened = open(items, merging).await?.map_err(in_the_way)?;
     let plan = plan::of(&opened, shard_bytes)?.map_err(in_the_way)?;
     fetch(job, &opened.files).await?;
     for (item, files) in &opened.files {
@@ -34,6 +35,7 @@ pub(crate) async fn write<H: Host>(
             verify(job, item, pack, files).await?;
         }
     }
+    extend_tokenizer(&mut opened)?;
     let known = beside::known(job, &opened).await?;
     let mut stream = Stream { job, opened: &opened, plan: &plan, known, destination, peak: 0 };
     let (hash, files) = match &opened.what {
@@ -52,7 +54,7 @@ pub(crate) async fn write<H: Host>(
             (hash, whole(writing, files).await?)
         }
         What::Config(configured) => {
-            let Configured { config, loaded } = configured.as_ref();
+            let Configured { config, loaded, union, .. } = configured.as_ref();
             let mut merge = ConfigJob::new(config, loaded)
                 .map_err(|problems| in_the_way(problems.iter().map(ToString::to_string).collect()))?;
             let shards = stream.cut(&merge, shard_bytes)?;
@@ -63,6 +65,7 @@ pub(crate) async fn write<H: Host>(
             if merge.is_sliced() {
                 sizes.extend(["num_hidden_layers", "n_layer"].map(|key| (key, merge.layers())));
             }
+            sizes.extend(union.iter().map(|union| ("vocab_size", union.vocabulary.rows())));
             let card = card::of_config(&planned, merge.method(), &stream.known.inputs, &hash);
             let files = stream.beside(&mut writing, (merge.outputs(), &shards), &sizes, &card).await;
             (hash, whole(writing, files).await?)
@@ -75,6 +78,17 @@ pub(crate) async fn write<H: Host>(
         seconds: job.seconds(),
         peak_bytes: stream.peak.max(job.host().memory_bytes()),
     })
+}
+
+/// Puts the tokens of a joined vocabulary into the tokenizer that goes along with the output.
+fn extend_tokenizer(opened: &mut Opened<'_>) -> Result<(), Failure> {
+    if let What::Config(configured) = &opened.what
+        && let Some(union) = &configured.union
+        && let Some(text) = opened.texts.get_mut(TOKENIZER)
+    {
+        *text = union.tokenizer_json(text).map_err(Failure::of)?;
+    }
+    Ok(())
 }
 
 /// What keeps a merge from being written.
