@@ -26,10 +26,11 @@ pub struct Joined {
 pub fn join_vocabularies(
     config: &Config,
     models: Vec<Loaded>,
-    tokenizers: &[Option<String>],
+    tokenizers: &[Option<impl AsRef<str>>],
 ) -> Result<Joined, Box<Problem>> {
     let Some(spec) = &config.tokenizer else { return Ok(Joined { models, union: None }) };
-    let union = Arc::new(union(config, spec, &models, tokenizers)?);
+    let texts: Vec<Option<&str>> = tokenizers.iter().map(|text| text.as_ref().map(AsRef::as_ref)).collect();
+    let union = Arc::new(union(config, spec, &models, &texts)?);
     if union.is_same() {
         return Ok(Joined { models, union: Some(union) });
     }
@@ -56,7 +57,7 @@ fn union(
     config: &Config,
     asked: &TokenizerSpec,
     models: &[Loaded],
-    tokenizers: &[Option<String>],
+    tokenizers: &[Option<&str>],
 ) -> Result<Union, Box<Problem>> {
     let vocabularies = vocabularies(config, models, tokenizers)?;
     let names: Vec<String> = models.iter().map(|model| model.name.to_string()).collect();
@@ -70,12 +71,12 @@ fn union(
 fn vocabularies(
     config: &Config,
     models: &[Loaded],
-    tokenizers: &[Option<String>],
+    tokenizers: &[Option<&str>],
 ) -> Result<Vec<Vocabulary>, Box<Problem>> {
     let without_tokenizer = Config { tokenizer: None, ..config.clone() };
     let merged = without_tokenizer.models();
-    let one = |(model, tokenizer): (&Loaded, &Option<String>)| {
-        let text = tokenizer.as_ref().ok_or_else(|| {
+    let one = |(model, tokenizer): (&Loaded, &Option<&str>)| {
+        let text = tokenizer.ok_or_else(|| {
             wrong(format!("`{}` has no tokenizer.json; give a folder that has one", model.name))
         })?;
         let vocabulary = Vocabulary::from_tokenizer_json(text)

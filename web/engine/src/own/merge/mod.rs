@@ -3,7 +3,7 @@
 //! | request | file |
 //! |---|---|
 //! | `Template`, `Filter` | [`template`], [`filter`]: mergekit files, written and changed |
-//! | `Plan` | [`opened`], [`configured`], [`plan`]: which items are merged, what that takes, and everything in its way |
+//! | `Plan` | [`opened`], [`named`], [`configured`], [`plan`]: which items are merged, what that takes, and everything in its way |
 //! | `Write` | [`write`], [`writing`], [`folder`], [`beside`]: the weights and what stands beside them |
 //! | `Inspect` | [`inspect`] |
 
@@ -13,6 +13,7 @@ mod counted;
 mod filter;
 mod folder;
 mod inspect;
+mod named;
 mod opened;
 mod plan;
 mod template;
