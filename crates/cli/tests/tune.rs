@@ -71,7 +71,7 @@ fn what_must_not_or_cannot_be_searched_is_refused_before_training() {
         ("--ability science --set gamma=much", "`much` says no values"),
         ("--ability science --method l-tv --set lambda=0.5", "nothing to search"),
         ("--ability science --limit 0", "the perplexity limit is 0"),
-        ("--ability science --problems 0", "give one of each"),
+        ("--ability science --problems 0", "--problems"),
         ("--ability science --trials 0", "--trials"),
     ] {
         let message = refused(line);

@@ -6,6 +6,7 @@ use maec_train::TrainError;
 use thiserror::Error;
 
 use crate::experiment::ExperimentError;
+use crate::room::NoRoom;
 
 /// A failure of an experiment.
 #[derive(Debug, Error)]
@@ -24,6 +25,15 @@ pub enum LabError {
         /// Why.
         #[source]
         source: Box<TrainError>,
+    },
+    /// A training that does not fit into memory.
+    #[error("training {name}: {source}")]
+    NoRoom {
+        /// Which run.
+        name: String,
+        /// What it needs, and what to lower.
+        #[source]
+        source: NoRoom,
     },
     /// The watcher broke off.
     #[error("interrupted while {doing}; what was finished is kept")]

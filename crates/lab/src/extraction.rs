@@ -87,7 +87,7 @@ impl Extraction {
             reference_run: catalog.reference(),
             languages: catalog.targets.iter().zip(weights).map(target).collect(),
             parameters,
-            language_vectors: LanguageVectors::default(),
+            language_vectors: catalog.language_vectors,
         }
     }
 

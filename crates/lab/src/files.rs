@@ -143,6 +143,7 @@ impl FilesGround {
             corpus: self.ability(ability, &e.reference)?,
             reference: texts(&e.reference, false)?,
             targets: e.languages.iter().map(target).collect::<Result<_, _>>()?,
+            language_vectors: e.language_vectors,
         })
     }
 
@@ -154,8 +155,7 @@ impl FilesGround {
         let e = &self.experiment;
         let of = e.ability(ability).ok_or_else(|| no_ability(e, ability))?;
         let weights: Vec<f64> = e.languages.iter().map(|language| language.weight).collect();
-        let extraction = Extraction::new(&self.catalog(ability)?, e.scalars(of), &weights);
-        Ok(Extraction { language_vectors: e.language_vectors, ..extraction })
+        Ok(Extraction::new(&self.catalog(ability)?, e.scalars(of), &weights))
     }
 
     /// The same with another seed of the data's order.

@@ -9,6 +9,7 @@ use maec_train::{Sequences, TrainConfig};
 
 use crate::corpus::Share;
 use crate::error::LabError;
+use crate::room::free_memory;
 use crate::run::Run;
 
 /// Θo.
@@ -42,6 +43,11 @@ pub trait Ground {
 
     /// Where it is trained.
     fn device(&self) -> Device;
+
+    /// Bytes that a training may take where it stands; none where that is not known, as of a GPU.
+    fn free_memory(&self) -> Option<u64> {
+        if self.device() == Device::flex() { free_memory() } else { None }
+    }
 
     /// What outcomes are stored in.
     fn dtype(&self) -> Dtype {

@@ -11,6 +11,7 @@ use maec_train::{KeyNeurons, Random, Snapshot, TrainConfig, TrainError, Trainer,
 use crate::error::LabError;
 use crate::exact::GradientSums;
 use crate::ground::{Base, Ground};
+use crate::room::{Advice, Need, NoRoom, check_weights};
 use crate::run::{Form, Ranking, Run, Start, Trains};
 use crate::store::{Provenance, Store, hash_of, neurons_hash, start_of};
 use crate::watch::{News, Watch};
@@ -166,6 +167,7 @@ impl Lab<'_> {
         let checkpoint = self.store.checkpoint(key).filter(|_| every > 0);
         let mut trainer =
             self.trainer(run, start, neurons, config.clone(), checkpoint.as_deref(), &mut purpose)?;
+        self.check_room(run, &mut trainer)?;
         let begun = Instant::now();
         let before = trainer.tokens();
         let mut losses = Vec::new();
@@ -222,6 +224,10 @@ impl Lab<'_> {
         let device = self.ground.device().autodiff();
         let sequences = self.ground.sequences(&run.corpora)?;
         let shape = self.ground.model().clone();
+        if let Some(free) = self.ground.free_memory() {
+            let bytes = self.ground.storage().bytes(&shape);
+            check_weights(bytes, free, &Advice::KEYS).map_err(no_room(&run.name))?;
+        }
         if let Some(path) = checkpoint.filter(|path| path.exists()) {
             let mut snapshot = Snapshot::load(path).map_err(failed(&run.name))?;
             let whole = match purpose {
@@ -246,6 +252,17 @@ impl Lab<'_> {
             _ => Trainer::new(model, config, sequences, neurons),
         };
         trainer.map_err(failed(&run.name))
+    }
+
+    /// Refuses a training that does not fit beside its weights, which are there.
+    fn check_room(&self, run: &Run, trainer: &mut Trainer) -> Result<(), LabError> {
+        let Some(free) = self.ground.free_memory().filter(|_| !trainer.finished()) else { return Ok(()) };
+        let need = Need::of(trainer).map_err(failed(&run.name))?;
+        let warning = need.check(free, &Advice::KEYS).map_err(no_room(&run.name))?;
+        if let Some(warning) = warning {
+            self.watch.warn(&format!("{}: {warning}", run.name));
+        }
+        Ok(())
     }
 
     fn provenance(
@@ -274,6 +291,10 @@ impl Lab<'_> {
 
 fn failed(name: &str) -> impl Fn(TrainError) -> LabError + '_ {
     move |source| LabError::training(name, source)
+}
+
+fn no_room(name: &str) -> impl Fn(NoRoom) -> LabError + '_ {
+    move |source| LabError::NoRoom { name: name.to_owned(), source }
 }
 
 /// `count` different parameters of a model, each as likely as any other.

@@ -16,6 +16,7 @@ mod merging;
 mod plan;
 pub mod report;
 pub mod reproduce;
+mod room;
 mod run;
 mod settings;
 mod store;
@@ -27,7 +28,7 @@ mod world;
 pub use catalog::{Catalog, LanguageCorpora, RunSettings, Way};
 pub use corpus::{Corpus, Share};
 pub use error::LabError;
-pub use exam::{Answer, Exam, Examiner, FilesExam, Marks, ProblemSet, Scores, WorldExam, scores};
+pub use exam::{Answer, Exam, Examiner, FilesExam, Marks, ProblemSet, Questions, Scores, WorldExam, scores};
 pub use experiment::{
     AbilityCorpora, AbilityCorpus, Benchmark, Evaluation, Experiment, ExperimentError, Lora, NeuronRuns,
     Scalars, TargetLanguage, Training,
@@ -39,6 +40,7 @@ pub use ground::{Base, Ground};
 pub use lab::{Lab, Trained};
 pub use merging::{MaecChoice, Merged, Parts, merge, recipe};
 pub use plan::{Plan, PlannedRun, Wanted, steps_left};
+pub use room::{Advice, Need, NoRoom, check_weights, free_memory};
 pub use run::{Form, Ranking, Run, Start, Trains};
 pub use settings::LabSettings;
 pub use store::{Kept, Provenance, Store};

@@ -8,6 +8,8 @@ use maec_merge::{Inputs, Options, Report, merge_to_memory};
 use maec_recipe::{LanguageModel, MergeMethod, ModelRef, Parameters, Recipe, Select};
 
 use crate::error::LabError;
+use crate::extract::Shifted;
+use crate::extraction::LanguageVectors;
 
 pub use maec_search::Choice as MaecChoice;
 
@@ -44,6 +46,25 @@ pub struct Parts {
     pub reference: Arc<dyn Weights>,
     /// Θ_{Li}, in the recipe's order.
     pub languages: Vec<Arc<dyn Weights>>,
+    /// What every R(Lᵢ) of Eq. 3 is made of them by; a task vector's are plain.
+    pub language_vectors: LanguageVectors,
+}
+
+impl Parts {
+    /// Θo + R(Lᵢ) by two terms, with a recipe's α and β, where that is not Θ_{Li} itself.
+    fn shifted(&self, recipe: &Recipe) -> Option<Vec<Shifted<'_>>> {
+        if self.language_vectors == LanguageVectors::Plain || recipe.merge_method != MergeMethod::Maec {
+            return None;
+        }
+        let Parameters { alpha, beta, .. } = recipe.parameters;
+        let mut shifted = Vec::new();
+        for (language, weights) in recipe.languages.iter().zip(&self.languages) {
+            let terms: Vec<(f64, &dyn Weights)> =
+                vec![(alpha, weights.as_ref()), (-beta, self.reference.as_ref())];
+            shifted.push(Shifted::new(format!("r-{}", language.name), self.base.as_ref(), terms));
+        }
+        Some(shifted)
+    }
 }
 
 /// A merged model, and what Eq. 4 said of its tensors.
@@ -59,11 +80,16 @@ pub struct Merged {
 /// # Errors
 /// When the recipe is not valid or the parts do not fit each other.
 pub fn merge(parts: &Parts, recipe: &Recipe) -> Result<Merged, LabError> {
+    let shifted = parts.shifted(recipe);
+    let languages = match &shifted {
+        Some(shifted) => shifted.iter().map(|weights| weights as &dyn Weights).collect(),
+        None => parts.languages.iter().map(|weights| weights.as_ref() as &dyn Weights).collect(),
+    };
     let inputs = Inputs {
         base: parts.base.as_ref(),
         ability: parts.ability.as_ref(),
         reference: parts.reference.as_ref(),
-        languages: parts.languages.iter().map(|weights| weights.as_ref() as &dyn Weights).collect(),
+        languages,
     };
     let go_on = &mut |_: maec_merge::Progress<'_>| ControlFlow::Continue(());
     let (weights, report) = merge_to_memory(&inputs, recipe, &Options::default(), go_on)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use maec_checkpoint::{
     AtomicFolder, ByteSink, DeltaPositions, FileSource, SparseDelta, Weights, fingerprint, model_hash,
@@ -87,6 +87,8 @@ pub struct Store {
     neurons: Held<KeyNeurons>,
     /// Keys of what had the hash that its provenance says.
     verified: Mutex<BTreeSet<String>>,
+    /// Keys of the values that a thread is computing, and who waits for one.
+    computed: (Mutex<BTreeSet<String>>, Condvar),
 }
 
 /// Outcomes of one kind by key.
@@ -307,7 +309,21 @@ impl Store {
         Ok(kept)
     }
 
-    /// A value that was computed once from the same things, such as a report; `key` is 64 hex digits.
+    /// Where the computing of a value keeps what it has of its part of this number, until the value is there.
+    pub(crate) fn journal(&self, key: &str, number: usize) -> Result<Option<PathBuf>, LabError> {
+        let Some(folder) = self.values_folder()? else { return Ok(None) };
+        Ok(Some(folder.join(format!("{}.{number}.jsonl", &key[..32.min(key.len())]))))
+    }
+
+    /// The folder of values, made.
+    fn values_folder(&self) -> Result<Option<PathBuf>, LabError> {
+        let Some(folder) = self.folder.as_ref().map(|folder| folder.join("values")) else { return Ok(None) };
+        std::fs::create_dir_all(&folder).map_err(|e| maec_checkpoint::Error::write(&folder, e))?;
+        Ok(Some(folder))
+    }
+
+    /// A value that was computed once from the same things, such as a report; `key` is 64 hex digits. Of several threads one computes
+    /// it, and the others wait.
     ///
     /// # Errors
     /// When it must be computed and can't be, or can't be kept.
@@ -318,6 +334,7 @@ impl Store {
     ) -> Result<T, LabError> {
         let Some(folder) = &self.folder else { return compute() };
         let path = folder.join("values").join(format!("{}.json", &key[..32.min(key.len())]));
+        let _turn = Turn::of(self, key);
         if path.exists()
             && let Ok(value) = serde_json::from_slice(&read_file(&path)?)
         {
@@ -325,10 +342,32 @@ impl Store {
         }
         let value = compute()?;
         let bytes = serde_json::to_vec(&value).expect("values serialise");
-        std::fs::create_dir_all(folder.join("values"))
-            .map_err(|e| maec_checkpoint::Error::write(&path, e))?;
+        self.values_folder()?;
         maec_checkpoint::write_file(&path, &bytes)?;
         Ok(value)
+    }
+}
+
+/// A thread's right to compute a value, until it is dropped.
+struct Turn<'a>(&'a Store, &'a str);
+
+impl<'a> Turn<'a> {
+    /// Waits until nobody else computes the value.
+    fn of(store: &'a Store, key: &'a str) -> Self {
+        let (computed, ended) = &store.computed;
+        let mut keys = locked(computed);
+        while !keys.insert(key.to_owned()) {
+            keys = ended.wait(keys).unwrap_or_else(PoisonError::into_inner);
+        }
+        Self(store, key)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let (computed, ended) = &self.0.computed;
+        computed.lock().unwrap_or_else(PoisonError::into_inner).remove(self.1);
+        ended.notify_all();
     }
 }
 

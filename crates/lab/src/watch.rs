@@ -22,10 +22,13 @@ pub trait Watch {
     /// A step was done; may break the run off, which keeps nothing of it but its last checkpoint.
     fn step(&self, news: News<'_>) -> ControlFlow<()>;
 
-    /// Asked between the batches of an exam; may break it off, which keeps nothing of it.
+    /// Asked between the batches of an exam; may break it off, which keeps the answers so far.
     fn go_on(&self) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
+
+    /// A training likely takes more memory than there is; the message says what to lower.
+    fn warn(&self, _message: &str) {}
 
     /// An outcome of so many steps was found in the store.
     fn found(&self, _name: &str, _steps: u32) {}

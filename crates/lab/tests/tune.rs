@@ -1,6 +1,6 @@
 //! The search for hyper-parameters with a scorer that computes in place of merging.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use maec_lab::reproduce::Tuned;
 use maec_lab::tune::{
-    Advance, Axis, Method, Objective, Plan, Scorer, Search, Space, Trial, TuneError, Tuning, Values, tune,
+    Advance, Axis, FilesModels, Method, Models, Objective, Plan, Scorer, Search, Space, Trial, TuneError,
+    Tuning, Values, space_of_files, tune,
 };
 use maec_lab::{LabError, LabSettings, MaecChoice, Scores};
 use maec_world::Abilities;
@@ -177,10 +178,10 @@ fn an_ability_that_the_world_does_not_teach_is_refused() {
         refused(Plan { ability: "cooking".into(), ..good.clone() }).contains("one of arithmetic, science")
     );
     let settings = LabSettings { abilities: Abilities::Arithmetic, ..LabSettings::paper() };
-    let arithmetic = Plan { ability: "science".into(), settings: Some(settings), ..good.clone() };
+    let arithmetic = Plan { ability: "science".into(), settings: Some(settings.into()), ..good.clone() };
     assert!(refused(arithmetic).contains("no `science`"));
     let settings = LabSettings { heads: 0, ..LabSettings::paper() };
-    assert!(refused(Plan { settings: Some(settings), ..good }).contains("heads is 0"));
+    assert!(refused(Plan { settings: Some(settings.into()), ..good }).contains("heads is 0"));
 }
 
 #[test]
@@ -253,6 +254,41 @@ fn what_the_studio_saves_is_read_and_taken() {
     assert!(
         serde_json::to_string(&report).unwrap().contains("with the models of pack 0123456789abcdef (seed 1)")
     );
+}
+
+fn of_files() -> FilesModels {
+    FilesModels {
+        experiment: "mine".into(),
+        models: "0".repeat(64),
+        exam: "1".repeat(64),
+        benchmarks: vec!["2".repeat(16)],
+        questions: BTreeMap::from([("en".into(), 5), ("es".into(), 4)]),
+    }
+}
+
+#[test]
+fn an_experiments_search_is_written_read_and_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        settings: Some(Models::Files(of_files())),
+        space: space_of_files(Method::Maec),
+        seeds: vec![3],
+        ..plan(Search::Random { trials: 6 })
+    };
+    let path = folder.path().join("journal");
+    let tuning = go(&plan, &Formula::new(1), Some(&path), 1).unwrap();
+    assert_eq!(Tuning::read(json(&tuning).as_bytes()).unwrap(), tuning);
+    assert_eq!(tuning.plan.settings.as_ref().and_then(Models::files), Some(&of_files()));
+    let report = serde_json::to_string(&maec_lab::tune::report(&tuning, "")).unwrap();
+    assert!(report.contains("validation questions (en 5, es 4)") && report.contains("of `mine` of seeds 3"));
+    // Other questions are another search, whose trials are not taken for this one's.
+    let other = Models::Files(FilesModels { exam: "3".repeat(64), ..of_files() });
+    let refused = go(&Plan { settings: Some(other), ..plan.clone() }, &Formula::new(1), Some(&path), 1);
+    assert!(refused.unwrap_err().to_string().contains("settings.exam"));
+    let world = LabSettings::paper().into();
+    let refused =
+        go(&Plan { settings: Some(world), seeds: vec![103], ..plan }, &Formula::new(1), Some(&path), 1);
+    assert!(refused.is_err());
 }
 
 #[test]

@@ -15,6 +15,11 @@ pub trait Settings {
     /// # Errors
     /// [`SearchError::Settings`] and [`SearchError::Ability`].
     fn check(&self, ability: &str) -> Result<(), SearchError>;
+
+    /// Whether models of a seed may be searched on: of worlds those that nothing is reported for.
+    fn takes_seed(&self, seed: u64) -> bool {
+        seed >= FIRST_VALIDATION_SEED
+    }
 }
 
 /// A search before it is made. The models that are merged are described by the companion's settings, of type `S`, or are those of a
@@ -82,7 +87,7 @@ impl<S: Settings> Plan<S> {
         match (&self.settings, &self.pack) {
             (Some(settings), None) => {
                 // A pack's models are what they are; whoever reports on their seed must look (`maec reproduce` does).
-                if let Some(&seed) = self.seeds.iter().find(|seed| **seed < FIRST_VALIDATION_SEED) {
+                if let Some(&seed) = self.seeds.iter().find(|seed| !settings.takes_seed(**seed)) {
                     return Err(SearchError::TestSeed { seed });
                 }
                 settings.check(&self.ability)?;

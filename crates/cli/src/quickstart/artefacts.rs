@@ -38,7 +38,8 @@ impl Artefacts {
         }
         let full_ability = weights(catalog.ability_alone(Way::Full))?;
         bar.0.finish_and_clear();
-        let masked = Parts { base, ability, reference, languages };
+        let language_vectors = catalog.language_vectors;
+        let masked = Parts { base, ability, reference, languages, language_vectors };
         let full = Parts { ability: full_ability, languages: full_languages, ..masked.clone() };
         Ok(Self { masked, full })
     }

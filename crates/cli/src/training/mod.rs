@@ -2,7 +2,6 @@
 
 mod data;
 mod held_out;
-mod room;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -11,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use maec_checkpoint::{Dtype, TensorInfo, dtype, fingerprint, sha256_hex};
+use maec_lab::{Advice, check_weights, free_memory};
 use maec_model::{Decoder, ModelConfig, Precision, Storage};
 use maec_train::{KeyNeurons, Random, Trainer, importance};
 
@@ -128,7 +128,10 @@ impl Origin {
 
 /// Whether weights fit: a GPU's memory is not this machine's.
 fn room_for(device: &Device, bytes: u64) -> Result<()> {
-    if is_cpu(device) { room::for_weights(bytes) } else { Ok(()) }
+    match free_memory().filter(|_| is_cpu(device)) {
+        Some(free) => Ok(check_weights(bytes, free, &Advice::FLAGS)?),
+        None => Ok(()),
+    }
 }
 
 /// Whether a device computes in this machine's memory.

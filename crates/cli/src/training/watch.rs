@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Error, Result, bail};
 use indicatif::ProgressBar;
+use maec_lab::{Advice, Need, free_memory};
 use maec_train::{Cadence, End, MetricsFile, Observer, Record, StateMemory, Trainer};
 
 use crate::{interrupt, progress, size, table};
@@ -55,8 +56,8 @@ pub fn run(
     metrics: Option<(&mut MetricsFile, f64)>,
     keeper: &mut dyn Keeper,
 ) -> Result<Outcome> {
-    if super::is_cpu(&trainer.device()) && !trainer.finished() {
-        super::room::for_run(trainer)?.iter().for_each(|warning| progress::note(warning));
+    if let Some(free) = free_memory().filter(|_| super::is_cpu(&trainer.device()) && !trainer.finished()) {
+        Need::of(trainer)?.check(free, &Advice::FLAGS)?.iter().for_each(|warning| progress::note(warning));
     }
     let begun_with = trainer.tokens();
     let mut watch = Watch { bar, begun_with, start: Instant::now(), losses: VecDeque::new(), keeper };

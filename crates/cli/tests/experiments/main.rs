@@ -4,6 +4,7 @@
 mod common;
 mod published;
 mod tables;
+mod tuning;
 
 use std::fs;
 use std::path::Path;

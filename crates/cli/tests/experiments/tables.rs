@@ -10,7 +10,7 @@ use crate::common::{json, ok, refused, tree};
 use crate::random_model;
 
 /// Two abilities, one of them translated, and two languages.
-const EXPERIMENT: &str = "\
+pub const EXPERIMENT: &str = "\
 version: 1
 base_model: base
 reference: en
@@ -22,7 +22,7 @@ abilities:
 training: {tokens: 48, tokens_per_step: 24, seq_len: 12, learning_rate: 1e-2, seed: 5}
 ";
 
-const EVALUATION: &str = "\
+pub const EVALUATION: &str = "\
 evaluation:
   limit: 2
   windows: 2
@@ -34,13 +34,13 @@ evaluation:
 const LINE: &str = "reproduce e.yaml --seeds 3 --cache cache --out paper";
 
 /// The rows of a world's file.
-fn rows(folder: &Path, file: &str) -> Vec<Value> {
+pub fn rows(folder: &Path, file: &str) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("world").join(file)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// A random model, its corpora with a held-out side, two files of questions, and `e.yaml`.
-fn place(folder: &Path) {
+pub fn place(folder: &Path) {
     ok(
         folder,
         "world --out world --seed 3 --abilities both --translated --base-documents 1 --general-documents 60 \

@@ -19,6 +19,12 @@ impl Catalog {
         let corpora = Share::whole(language.general.clone());
         self.run(name, corpora, s.language_steps, s.language_rate_of(way), s.trains(way))
     }
+
+    /// Both: the ability's model, then those of the target languages.
+    pub fn task_vectors(&self, way: Way) -> Vec<Run> {
+        let languages = self.targets.iter().map(|language| self.language_alone(language, way));
+        std::iter::once(self.ability_alone(way)).chain(languages).collect()
+    }
 }
 
 /// Continual pre-training: every run has [`Catalog::budget`] steps.

@@ -6,6 +6,7 @@ mod variants;
 
 use crate::corpus::{Corpus, Share};
 use crate::experiment::AbilityCorpus;
+use crate::extraction::LanguageVectors;
 use crate::run::{Form, Ranking, Run, Start, Trains};
 use crate::settings::LabSettings;
 use crate::world::{REFERENCE, TARGETS};
@@ -35,6 +36,8 @@ pub struct Catalog {
     pub reference: LanguageCorpora,
     /// L1…Ln, in Eq. 3's order.
     pub targets: Vec<LanguageCorpora>,
+    /// What every R(Lᵢ) is made of its run by.
+    pub language_vectors: LanguageVectors,
 }
 
 impl Catalog {
@@ -55,6 +58,7 @@ impl Catalog {
             corpus: Corpus::ability(ability, REFERENCE.code()),
             reference: texts(REFERENCE.code(), None),
             targets: TARGETS.map(target).into(),
+            language_vectors: LanguageVectors::Plain,
         }
     }
 
@@ -154,5 +158,11 @@ impl Catalog {
         let trains = Trains::KeyNeurons(vec![self.language_neurons(language)]);
         let corpora = Share::whole(language.general.clone());
         self.run(&language.code, corpora, s.language_steps, s.language_rate, trains)
+    }
+
+    /// MAEC's masked trainings: Θ_{A,L0}, Θ_{L0}, then Θ_{Li}.
+    pub fn masked(&self) -> Vec<Run> {
+        let languages = self.targets.iter().map(|language| self.language(language));
+        [self.ability_and_reference(), self.reference()].into_iter().chain(languages).collect()
     }
 }

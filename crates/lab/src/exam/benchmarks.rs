@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use maec_checkpoint::read_file;
-use maec_tasks::{Input, Kind, Options, Sample, Task};
+use maec_checkpoint::{read_file, sha256_hex};
+use maec_tasks::{Ask, Input, Kind, Options, Sample, Task};
 use serde_json::json;
 
 use super::Answer;
 use crate::error::LabError;
-use crate::experiment::{AbilityCorpora, Benchmark, Experiment, ExperimentError};
+use crate::experiment::{Benchmark, Experiment, ExperimentError};
 
 /// A benchmark, ready to be asked.
 pub(super) struct Asked {
@@ -124,6 +124,25 @@ impl Asked {
         })
     }
 
+    /// What is asked word for word, by question: a benchmark that has it too asks the same.
+    fn wordings(&self) -> impl Iterator<Item = (&str, String)> {
+        self.task.items().iter().map(|item| {
+            let wording = match &item.ask {
+                Ask::Generate { prompt, .. } => prompt.question.clone(),
+                Ask::Choose { prompt, choices, .. } => format!("{}\n{}", prompt.question, choices.join("\n")),
+                Ask::Read { text } => text.clone(),
+            };
+            (item.id.as_str(), wording)
+        })
+    }
+
+    /// What tells its questions from other benchmarks': 16 hex digits.
+    pub(super) fn name_by_content(&self) -> String {
+        let Benchmark { task, language, .. } = &self.benchmark;
+        let content = json!({"task": task, "language": language, "files": self.files}).to_string();
+        sha256_hex(content.as_bytes())[..16].to_owned()
+    }
+
     /// Everything that decides what a model answers and how that counts.
     pub(super) fn identity(&self) -> serde_json::Value {
         let Benchmark { task, language, shots, max_new_tokens, score, .. } = &self.benchmark;
@@ -134,16 +153,28 @@ impl Asked {
     }
 }
 
-/// The abilities that nothing is asked about where they are to arrive.
-pub(super) fn unasked(experiment: &Experiment, all: &[Asked]) -> Vec<LabError> {
+/// Those of `abilities` that nothing is asked about where they are to arrive.
+pub(super) fn unasked(reference: &str, abilities: &[&str], all: &[Asked]) -> Vec<LabError> {
     let outside = all.iter().filter(|asked| asked.goes_outside());
     let outside: BTreeSet<&str> = outside.map(|asked| asked.ability.as_str()).collect();
-    let missing = experiment.abilities.iter().filter(|ability| !outside.contains(ability.name.as_str()));
-    let problem = |ability: &AbilityCorpora| {
-        let (ability, reference) = (ability.name.clone(), experiment.reference.clone());
+    let missing = abilities.iter().filter(|ability| !outside.contains(*ability));
+    let problem = |ability: &&str| {
+        let (ability, reference) = ((*ability).to_owned(), reference.to_owned());
         ExperimentError::NotAsked { ability, reference }.into()
     };
     missing.map(problem).collect()
+}
+
+/// Benchmarks to choose by that ask something of the tables', each with the first such question.
+pub(super) fn shared(validation: &[Asked], reported: &[Asked]) -> Vec<LabError> {
+    let reported: BTreeSet<String> =
+        reported.iter().flat_map(Asked::wordings).map(|(_, wording)| wording).collect();
+    let first = |asked: &Asked| {
+        let (id, _) = asked.wordings().find(|(_, wording)| reported.contains(wording))?;
+        let (task, id) = (asked.benchmark.task.clone(), id.to_owned());
+        Some(ExperimentError::SharedQuestion { task, id }.into())
+    };
+    validation.iter().filter_map(first).collect()
 }
 
 #[cfg(test)]

@@ -2,88 +2,91 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use maec_checkpoint::{Weights, model_hash, sha256_hex};
-use maec_corpus::{Blocks, Corpus as Prepared, Split};
 use maec_eval::Runner;
-use maec_model::kernels::{cross_entropy, runs_on_flex};
-use maec_model::{Batch, Decoder, ModelConfig, Storage};
-use maec_tasks::{MemoryJournal, Run, Subject, run};
+use maec_model::kernels::runs_on_flex;
+use maec_model::{Decoder, ModelConfig, Storage};
+use maec_tasks::{FileJournal, Journal, MemoryJournal, Report, Run, Subject, run};
 use maec_tokenizer::Tokenizer;
 use serde_json::json;
 
-use super::benchmarks::{Asked, unasked};
+use super::benchmarks::{Asked, shared, unasked};
+use super::held_out::HeldOut;
 use super::{Examiner, Marks};
 use crate::error::LabError;
-use crate::experiment::{Evaluation, ExperimentError};
+use crate::experiment::{Benchmark, Evaluation, Experiment};
 use crate::files::FilesGround;
 use crate::ground::Ground as _;
 use crate::lab::Lab;
-use crate::watch::Watch;
 
-/// An experiment's questions and held-out text, ready to be asked of any of its models.
+/// Which of an experiment's questions are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Questions<'a> {
+    /// Those that the tables report, of every ability.
+    Reported,
+    /// Those that an ability's hyper-parameters are chosen on.
+    Validation(&'a str),
+}
+
+/// An experiment's questions and held-out text, ready to be asked of any of its models, from several threads.
 pub struct FilesExam {
     evaluation: Evaluation,
     asked: Vec<Asked>,
-    /// By language.
-    held_out: BTreeMap<String, Blocks>,
-    seq_len: usize,
+    held_out: HeldOut,
     model: ModelConfig,
     device: Device,
-    tokenizer: Box<dyn Tokenizer>,
+    tokenizer: Box<dyn Tokenizer + Send + Sync>,
     stop: Vec<u32>,
     identity: String,
 }
 
 impl FilesExam {
     /// Reads the benchmarks that an experiment names, relative to `folder`, and opens what its general corpora hold out; `stop` are
-    /// the tokens that end a text.
+    /// the tokens that end a text. Where the experiment has questions of both kinds, none may be in both.
     ///
     /// # Errors
-    /// Everything that stands in the way; [`ExperimentError::NoEvaluation`] where the experiment says nothing of it.
+    /// Everything that stands in the way; [`crate::ExperimentError::NoEvaluation`] or [`crate::ExperimentError::NoValidation`] where
+    /// the experiment says nothing of it.
     pub fn open(
         ground: &FilesGround,
         folder: &Path,
-        tokenizer: Box<dyn Tokenizer>,
+        tokenizer: Box<dyn Tokenizer + Send + Sync>,
         stop: Vec<u32>,
+        questions: Questions<'_>,
     ) -> Result<Self, Vec<LabError>> {
         let experiment = ground.experiment();
-        let evaluation = experiment.evaluated().map_err(|problem| vec![problem.into()])?.clone();
-        let (mut asked, mut held_out, mut problems) = (Vec::new(), BTreeMap::new(), Vec::new());
-        for (ability, benchmarks) in &evaluation.abilities {
-            for benchmark in benchmarks {
-                match Asked::read(ability, benchmark, experiment, folder) {
-                    Ok(read) => asked.push(read),
-                    Err(problem) => problems.push(problem),
-                }
+        let evaluation = match questions {
+            Questions::Reported => experiment.evaluated(),
+            Questions::Validation(ability) => experiment.validated(ability),
+        };
+        let evaluation = evaluation.map_err(|problem| vec![problem.into()])?.clone();
+        let mut problems = Vec::new();
+        let reported = read(&evaluation.abilities, experiment, folder, &mut problems);
+        let validation = read(&evaluation.validation, experiment, folder, &mut problems);
+        let between = questions != Questions::Reported;
+        let windows = evaluation.windows.get();
+        let held_out = HeldOut::open(experiment, folder, ground.seq_len(), windows, between)
+            .map_err(|found| problems.extend(found));
+        problems.extend(shared(&validation, &reported));
+        let (asked, abilities) = match questions {
+            Questions::Reported => (reported, experiment.abilities.iter().map(|a| a.name.as_str()).collect()),
+            Questions::Validation(ability) => {
+                (validation.into_iter().filter(|asked| asked.ability == ability).collect(), vec![ability])
             }
-        }
-        for code in experiment.codes() {
-            match open_held_out(&folder.join(&experiment.general[code]), ground.seq_len()) {
-                Ok(blocks) => drop(held_out.insert(code.to_owned(), blocks)),
-                Err(problem) => problems.push(problem),
-            }
-        }
+        };
         if problems.is_empty() {
-            problems = unasked(experiment, &asked);
+            problems = unasked(&experiment.reference, &abilities, &asked);
         }
+        let Ok(held_out) = held_out else { return Err(problems) };
         if !problems.is_empty() {
             return Err(problems);
         }
-        let identity = identity(&evaluation, &asked, &held_out, ground, &stop);
-        Ok(Self {
-            evaluation,
-            asked,
-            held_out,
-            seq_len: ground.seq_len(),
-            model: ground.model().clone(),
-            device: ground.device(),
-            tokenizer,
-            stop,
-            identity,
-        })
+        let identity = identity(&evaluation, &asked, &held_out, ground, &stop, between);
+        let (model, device) = (ground.model().clone(), ground.device());
+        Ok(Self { evaluation, asked, held_out, model, device, tokenizer, stop, identity })
     }
 
     /// Questions by ability and language, as far as the limit lets them be asked.
@@ -97,25 +100,37 @@ impl FilesExam {
         questions
     }
 
+    /// What tells each benchmark's questions from others, in order: 16 hex digits of its task's and its files' content.
+    pub fn benchmarks(&self) -> Vec<String> {
+        self.asked.iter().map(Asked::name_by_content).collect()
+    }
+
+    /// Held-out windows of each general corpus that are read, where it has as many.
+    pub fn windows(&self) -> usize {
+        self.evaluation.windows.get()
+    }
+
+    /// Everything beside a model that decides its marks, in words that are the same every time.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
     fn limit(&self) -> Option<usize> {
         self.evaluation.limit.map(NonZeroUsize::get)
     }
 
-    fn ask(&self, model: &Decoder, watch: &dyn Watch, hash: &str, name: &str) -> Result<Marks, LabError> {
-        let stopped = || watch.go_on().is_break();
+    /// Asks all benchmarks. The answers so far are in journals of the store, whose paths `begun` gets, until the marks are there.
+    fn ask(
+        &self,
+        model: &Decoder,
+        lab: &Lab<'_>,
+        (key, hash, name): (&str, &str, &str),
+        begun: &mut Vec<PathBuf>,
+    ) -> Result<Marks, LabError> {
         let mut marks = Marks::default();
         for (number, asked) in self.asked.iter().enumerate() {
-            let mut runner = Runner::new(model, self.tokenizer.as_ref(), self.stop.clone(), &stopped);
-            let subject = Subject { model: format!("sha256:{hash}"), ..Subject::default() };
-            let how = Run { batch: self.evaluation.batch.get(), limit: self.limit() };
-            let (journal, progress) = (&mut MemoryJournal::default(), &mut |_| watch.go_on());
-            let answered = run(&asked.task, &mut runner, &subject, &how, journal, progress);
-            let report = pollster::block_on(answered).map_err(|error| match error {
-                maec_tasks::Error::Cancelled { .. } => {
-                    LabError::Interrupted { doing: format!("asking {name}") }
-                }
-                error => error.into(),
-            })?;
+            let mut journal = open_journal(lab.store.journal(key, number)?, begun)?;
+            let report = self.one(model, lab, asked, (hash, name), journal.as_mut())?;
             let notes = report.notes().into_iter().map(|note| format!("{}: {note}", asked.task.kind()));
             marks.notes.entry(asked.ability.clone()).or_default().extend(notes);
             let languages = marks.answers.entry(asked.ability.clone()).or_default();
@@ -127,28 +142,24 @@ impl FilesExam {
         Ok(marks)
     }
 
-    /// exp of the mean negative log-likelihood over evenly spaced windows.
-    fn perplexity(
+    fn one(
         &self,
         model: &Decoder,
-        blocks: &Blocks,
-        watch: &dyn Watch,
-        name: &str,
-    ) -> Result<f64, LabError> {
-        let windows = blocks.windows(self.seq_len)?;
-        let count = windows.min(self.evaluation.windows.get() as u64);
-        let mut sum = 0.0;
-        for number in 0..count {
-            if watch.go_on().is_break() {
-                return Err(LabError::Interrupted { doing: format!("reading with {name}") });
-            }
-            let window = blocks.window(number * (windows / count), self.seq_len)?;
-            let batch = Batch::packed(&[window.inputs().to_vec()]);
-            let mean = cross_entropy(model.forward(&batch), window.targets()).into_data();
-            let mean = mean.try_to_vec::<f32>().map_err(|error| LabError::Device(format!("{error:?}")))?;
-            sum += f64::from(mean[0]);
-        }
-        Ok((sum / count as f64).exp())
+        lab: &Lab<'_>,
+        asked: &Asked,
+        (hash, name): (&str, &str),
+        journal: &mut dyn Journal,
+    ) -> Result<Report, LabError> {
+        let stopped = || lab.watch.go_on().is_break();
+        let mut runner = Runner::new(model, self.tokenizer.as_ref(), self.stop.clone(), &stopped);
+        let subject = Subject { model: format!("sha256:{hash}"), ..Subject::default() };
+        let how = Run { batch: self.evaluation.batch.get(), limit: self.limit() };
+        let progress = &mut |_| lab.watch.go_on();
+        let answered = run(&asked.task, &mut runner, &subject, &how, journal, progress);
+        pollster::block_on(answered).map_err(|error| match error {
+            maec_tasks::Error::Cancelled { .. } => LabError::Interrupted { doing: format!("asking {name}") },
+            error => error.into(),
+        })
     }
 }
 
@@ -156,56 +167,79 @@ impl Examiner for FilesExam {
     fn examine(&self, lab: &Lab<'_>, name: &str, weights: &dyn Weights) -> Result<Marks, LabError> {
         let hash = model_hash(weights)?;
         let key = sha256_hex(format!("exam of files\n{}\n{hash}", self.identity).as_bytes());
-        lab.store.value(&key, || {
+        let mut begun = Vec::new();
+        let marks = lab.store.value(&key, || {
             let storage = match runs_on_flex(&self.device) {
                 true => Storage::on_cpu(weights),
                 false => Storage::default(),
             };
             let model = Decoder::load_as(self.model.clone(), weights, &self.device, storage)?;
-            let mut marks = self.ask(&model, lab.watch, &hash, name)?;
-            for (language, blocks) in &self.held_out {
-                let perplexity = self.perplexity(&model, blocks, lab.watch, name)?;
-                // JSON has no infinity.
-                marks.perplexity.insert(language.clone(), perplexity.min(f64::MAX));
-            }
+            let mut marks = self.ask(&model, lab, (&key, &hash, name), &mut begun)?;
+            marks.perplexity = self.held_out.perplexity(&model, lab.watch, name)?;
             Ok(marks)
-        })
+        })?;
+        for journal in begun {
+            std::fs::remove_file(&journal).map_err(|e| maec_checkpoint::Error::write(&journal, e))?;
+        }
+        Ok(marks)
     }
 }
 
-fn open_held_out(path: &Path, seq_len: usize) -> Result<Blocks, LabError> {
-    let blocks = Prepared::open(path)?.blocks(Split::HeldOut)?;
-    match blocks.windows(seq_len) {
-        Ok(_) => Ok(blocks),
-        Err(maec_corpus::Error::TooFewTokens { tokens, .. }) => {
-            Err(ExperimentError::NoHeldOut { path: path.to_owned(), tokens, window: seq_len + 1 }.into())
+/// The journal at a path, which `begun` gets; in memory where there is none, or another process writes it.
+fn open_journal(path: Option<PathBuf>, begun: &mut Vec<PathBuf>) -> Result<Box<dyn Journal>, LabError> {
+    let Some(path) = path else { return Ok(Box::new(MemoryJournal::default())) };
+    match FileJournal::open(&path) {
+        Ok(journal) => {
+            begun.push(path);
+            Ok(Box::new(journal))
         }
+        Err(maec_tasks::Error::Busy { .. }) => Ok(Box::new(MemoryJournal::default())),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Reads benchmarks by ability, and notes what is wrong with them.
+fn read(
+    benchmarks: &BTreeMap<String, Vec<Benchmark>>,
+    experiment: &Experiment,
+    folder: &Path,
+    problems: &mut Vec<LabError>,
+) -> Vec<Asked> {
+    let all = benchmarks.iter().flat_map(|(ability, all)| all.iter().map(move |one| (ability, one)));
+    let mut asked = Vec::new();
+    for (ability, benchmark) in all {
+        match Asked::read(ability, benchmark, experiment, folder) {
+            Ok(read) => asked.push(read),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    asked
 }
 
 /// Everything beside a model that decides its marks.
 fn identity(
     evaluation: &Evaluation,
     asked: &[Asked],
-    held_out: &BTreeMap<String, Blocks>,
+    held_out: &HeldOut,
     ground: &FilesGround,
     stop: &[u32],
+    between: bool,
 ) -> String {
-    let held_out: BTreeMap<&String, &str> =
-        held_out.iter().map(|(code, blocks)| (code, blocks.identity())).collect();
     let model: serde_json::Value =
         serde_json::from_str(&ground.model().to_json("float32")).unwrap_or_default();
-    json!({
+    let mut identity = json!({
         "maec": env!("CARGO_PKG_VERSION"),
         "asked": asked.iter().map(Asked::identity).collect::<Vec<_>>(),
         "limit": evaluation.limit,
         "windows": evaluation.windows,
-        "held_out": held_out,
+        "held_out": held_out.identities(),
         "seq_len": ground.seq_len(),
         "model": model,
         "tokenizer": ground.tokenizer(),
         "stop": stop,
-    })
-    .to_string()
+    });
+    if between {
+        identity["between"] = true.into();
+    }
+    identity.to_string()
 }

@@ -2,6 +2,7 @@
 
 mod benchmarks;
 mod files;
+mod held_out;
 mod marks;
 mod world;
 
@@ -9,7 +10,7 @@ use maec_checkpoint::Weights;
 
 use crate::error::LabError;
 use crate::lab::Lab;
-pub use files::FilesExam;
+pub use files::{FilesExam, Questions};
 pub use marks::{Answer, Marks};
 pub use world::{Exam, ProblemSet, Scores, WorldExam, scores};
 

@@ -93,6 +93,24 @@ pub enum ExperimentError {
         /// The ability.
         ability: String,
     },
+    /// Hyper-parameters are to be chosen, and nothing says on which questions.
+    #[error(
+        "`evaluation` has no validation questions of `{ability}`: add some that the tables do not ask, for example `validation: {{{ability}: [{{task: jsonl, files: [validation.jsonl]}}]}}`"
+    )]
+    NoValidation {
+        /// The ability.
+        ability: String,
+    },
+    /// A question to choose by that is reported too.
+    #[error(
+        "{task}: `{id}` of `validation` is asked for the tables too, and what is chosen on it would flatter them: leave it out of one of the two"
+    )]
+    SharedQuestion {
+        /// The benchmark.
+        task: String,
+        /// The question among the validation's.
+        id: String,
+    },
     /// Benchmarks that ask nothing where an ability is to arrive.
     #[error("the benchmarks of `{ability}` ask nothing outside `{reference}`: add one in a target language")]
     NotAsked {

@@ -13,8 +13,11 @@ use super::{Experiment, ExperimentError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// Benchmarks by the ability that they ask for.
+    /// Benchmarks by the ability that they ask for: what the tables report.
     pub abilities: BTreeMap<String, Vec<Benchmark>>,
+    /// Benchmarks of other questions, by ability, that hyper-parameters are chosen on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub validation: BTreeMap<String, Vec<Benchmark>>,
     /// The first so many questions of every language or subject of a benchmark; all without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<NonZeroUsize>,
@@ -93,7 +96,7 @@ impl Experiment {
     pub(super) fn check_evaluation(&self) -> Result<(), ExperimentError> {
         let Some(evaluation) = &self.evaluation else { return Ok(()) };
         let codes: BTreeSet<&str> = self.codes().collect();
-        for (ability, benchmarks) in &evaluation.abilities {
+        for (ability, benchmarks) in evaluation.abilities.iter().chain(&evaluation.validation) {
             if self.ability(ability).is_none() {
                 let known = self.abilities.iter().map(|ability| format!("`{}`", ability.name)).collect();
                 return Err(ExperimentError::NoAbility { name: ability.clone(), known });
@@ -112,17 +115,24 @@ impl Experiment {
     /// What its models are asked.
     ///
     /// # Errors
-    /// [`ExperimentError::NoEvaluation`]; [`ExperimentError::Value`] for R(Lᵢ) other than the tables'.
+    /// [`ExperimentError::NoEvaluation`].
     pub fn evaluated(&self) -> Result<&Evaluation, ExperimentError> {
-        if !self.language_vectors.is_plain() {
-            let (key, value) = ("language_vectors".to_owned(), "two_term".to_owned());
-            let expected = "the tables are of plain differences; leave it out, or measure what `maec extract` makes with `maec eval`";
-            return Err(ExperimentError::Value { key, value, expected });
-        }
         self.evaluation.as_ref().ok_or_else(|| {
             let ability = self.abilities.first().map_or_else(String::new, |one| one.name.clone());
             ExperimentError::NoEvaluation { ability }
         })
+    }
+
+    /// The same, where something is there to choose an ability's hyper-parameters on.
+    ///
+    /// # Errors
+    /// As [`evaluated`](Self::evaluated), and [`ExperimentError::NoValidation`].
+    pub fn validated(&self, ability: &str) -> Result<&Evaluation, ExperimentError> {
+        let evaluation = self.evaluated()?;
+        match evaluation.validation.get(ability) {
+            Some(benchmarks) if !benchmarks.is_empty() => Ok(evaluation),
+            _ => Err(ExperimentError::NoValidation { ability: ability.to_owned() }),
+        }
     }
 
     /// The codes of all languages, the reference's first.

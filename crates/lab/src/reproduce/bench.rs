@@ -11,6 +11,7 @@ use super::tuned::Chosen;
 use crate::catalog::{Catalog, Way};
 use crate::error::LabError;
 use crate::exam::Marks;
+use crate::extraction::LanguageVectors;
 use crate::lab::{Lab, Trained};
 use crate::merging::{Parts, merge, recipe};
 use crate::run::{Run, Start};
@@ -55,7 +56,8 @@ impl Bench<'_> {
         }
         let languages = weights.split_off(2);
         let [ability, reference] = [weights[0].clone(), weights[1].clone()];
-        Ok((Parts { base: self.lab.base()?, ability, reference, languages }, cost))
+        let language_vectors = self.catalog.language_vectors;
+        Ok((Parts { base: self.lab.base()?, ability, reference, languages, language_vectors }, cost))
     }
 
     /// The task vectors' parts.
@@ -64,7 +66,9 @@ impl Bench<'_> {
         let languages = weights.split_off(1);
         let base = self.lab.base()?;
         // No task vector reads Θ_{L0}.
-        Ok((Parts { reference: base.clone(), base, ability: weights[0].clone(), languages }, cost))
+        let (reference, ability) = (base.clone(), weights[0].clone());
+        let language_vectors = LanguageVectors::Plain;
+        Ok((Parts { base, ability, reference, languages, language_vectors }, cost))
     }
 
     fn train(&self, runs: &[Run]) -> Result<(Vec<Arc<dyn Weights>>, Cost), LabError> {

@@ -8,6 +8,7 @@ use super::measure::{Measured, Numbers};
 use super::tuned::Chosen;
 use super::{Agreement, figures, findings, tables};
 use crate::experiment::Experiment;
+use crate::extraction::LanguageVectors;
 use crate::report::{Part, Report};
 use crate::settings::LabSettings;
 
@@ -96,9 +97,15 @@ impl Measures {
         let Self::Experiment { experiment, .. } = self else { return None };
         let training = &experiment.training;
         let windows = experiment.evaluation.as_ref().map_or(0, |evaluation| evaluation.windows.get());
+        let vectors = match experiment.language_vectors {
+            LanguageVectors::Plain => "",
+            LanguageVectors::TwoTerm => {
+                " R(Lᵢ) is of two terms, α(Θ_{Li} − Θo) − β(Θ_{L0} − Θo), with the α and β of each merge: −AWO's are plain."
+            }
+        };
         Some(format!(
             "The base is {}. Every training is {} tokens in steps of {}, at a peak rate of {:.1e}; Eq. 1's are {}. Seeds are those of the data's order, from one \
-             base. Perplexity is of at most {windows} held-out windows of each language's general corpus.",
+             base. Perplexity is of at most {windows} held-out windows of each language's general corpus.{vectors}",
             experiment.base_model,
             training.tokens,
             training.tokens_per_step,

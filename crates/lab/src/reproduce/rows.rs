@@ -58,7 +58,7 @@ impl Bench<'_> {
         let mut unmasked = unmasked.iter().map(|run| self.weights(run)).collect::<Result<Vec<_>, _>>()?;
         let languages = unmasked.split_off(2);
         let [ability, reference] = [unmasked[0].clone(), unmasked[1].clone()];
-        let unmasked = Parts { base: masked.base.clone(), ability, reference, languages };
+        let unmasked = Parts { ability, reference, languages, ..masked.clone() };
         let maec = self.recipe();
         let changed = |change: fn(&mut Parameters)| self.recipe_with(change);
         Ok(vec![

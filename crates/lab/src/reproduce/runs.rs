@@ -18,18 +18,6 @@ impl Catalog {
         self.both_neurons().into_iter().chain(languages).collect()
     }
 
-    /// Θ_{A,L0}, Θ_{L0}, then Θ_{Li}.
-    pub(super) fn masked(&self) -> Vec<Run> {
-        let languages = self.targets.iter().map(|language| self.language(language));
-        [self.ability_and_reference(), self.reference()].into_iter().chain(languages).collect()
-    }
-
-    /// A task vector's model of the ability, then those of the target languages.
-    pub(super) fn task_vectors(&self, way: Way) -> Vec<Run> {
-        let languages = self.targets.iter().map(|language| self.language_alone(language, way));
-        std::iter::once(self.ability_alone(way)).chain(languages).collect()
-    }
-
     /// Table 2's continual pre-trainings; those on translations where the ability has them.
     pub(super) fn continual(&self) -> Vec<Named<Run>> {
         let always = [

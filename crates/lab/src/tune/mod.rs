@@ -15,7 +15,7 @@ pub use maec_search::{
     Axis, Bin, Effect, FIRST_VALIDATION_SEED, MOST_TRIALS, Method, Objective, Search, SearchError,
     Sensitivity, Space, Trial, VERSION, Values, check_journal, pareto_front, sensitivity,
 };
-pub use plan::{Plan, Tuning, plan};
+pub use plan::{FilesModels, Models, Plan, Tuning, plan, space_of_files};
 pub use report::report;
 pub use run::{Advance, tune};
-pub use scorer::{Scorer, Worlds, runs};
+pub use scorer::{Ask, Merges, Scorer, ask_files, ask_world, parts, runs};

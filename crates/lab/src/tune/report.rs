@@ -1,6 +1,6 @@
 //! A search as a report: what was chosen, the front, and what each hyper-parameter does.
 
-use super::{Axis, Effect, Sensitivity, Trial, Tuning};
+use super::{Axis, Effect, Models, Sensitivity, Trial, Tuning};
 use crate::report::{Cell, Column, Estimate, Figure, Part, Point, Report, Row, Series, Shape, Table};
 
 /// Trials that the table of the best shows.
@@ -9,14 +9,6 @@ const BEST: usize = 10;
 /// The report of a search; `command` makes it again.
 pub fn report(tuning: &Tuning, command: &str) -> Report {
     let plan = &tuning.plan;
-    let seeds = plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    let (models, tests) = match &plan.pack {
-        // A pack's seed may be one that results are reported for.
-        Some(pack) => (format!("models of pack {pack} (seed {seeds})"), "No test problem was used."),
-        None => {
-            (format!("models of the validation seeds {seeds}"), "No test problem and no test seed was used.")
-        }
-    };
     let mut parts = vec![
         Part::Text { heading: "What was chosen".into(), paragraphs: findings(tuning) },
         Part::Table(best(tuning)),
@@ -34,13 +26,7 @@ pub fn report(tuning: &Tuning, command: &str) -> Report {
         title: format!("Hyper-parameters of {} for {}", plan.method.name(), plan.ability),
         command: command.to_owned(),
         summary: vec![
-            format!(
-                "{} merges of trained models, none trained again, each asked {} validation problems and {} held-out texts in \
-                 every language with the {models}. {tests}",
-                tuning.trials.len(),
-                plan.exam.problems,
-                plan.exam.texts
-            ),
+            asked(tuning),
             format!(
                 "Best is the highest accuracy outside the reference language among the merges whose perplexity is at most {} × \
                  the base's, means over the seeds.",
@@ -49,6 +35,35 @@ pub fn report(tuning: &Tuning, command: &str) -> Report {
         ],
         parts,
     }
+}
+
+/// What every merge was asked, and of which models.
+fn asked(tuning: &Tuning) -> String {
+    let (plan, trials) = (&tuning.plan, tuning.trials.len());
+    let seeds = plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let made = format!("{trials} merges of trained models, none trained again, each asked");
+    if let Some(files) = plan.settings.as_ref().and_then(Models::files) {
+        let count = |(code, count): (&String, &usize)| format!("{code} {count}");
+        let counts: Vec<String> = files.questions.iter().map(count).collect();
+        return format!(
+            "{made} validation questions ({}) and at most {} held-out windows in every language with the models of `{}` of seeds \
+             {seeds}. No question that its tables report was used.",
+            counts.join(", "),
+            plan.exam.texts,
+            files.experiment
+        );
+    }
+    let (models, tests) = match &plan.pack {
+        // A pack's seed may be one that results are reported for.
+        Some(pack) => (format!("models of pack {pack} (seed {seeds})"), "No test problem was used."),
+        None => {
+            (format!("models of the validation seeds {seeds}"), "No test problem and no test seed was used.")
+        }
+    };
+    format!(
+        "{made} {} validation problems and {} held-out texts in every language with the {models}. {tests}",
+        plan.exam.problems, plan.exam.texts
+    )
 }
 
 /// A choice in symbols: `β 0.5, γ 1.2, …`.

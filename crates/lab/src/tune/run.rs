@@ -23,7 +23,7 @@ pub struct Advance<'a> {
     pub trials: usize,
 }
 
-/// Makes a search's trials, `threads` at a time, each on one thread.
+/// Makes a search's trials, `threads` at a time, each on the scorer's own number of threads.
 ///
 /// The outcome depends on the plan and the scorer alone: not on threads, nor on where an earlier start was cut. With a journal,
 /// every trial that it holds is taken from it and every new one added. `watch` hears of every trial and may break off.
@@ -113,9 +113,8 @@ impl Bench<'_> {
     /// Makes trials until there are no more, or one failed.
     fn work(&self, round: &Mutex<Round>) {
         let lock = || round.lock().unwrap_or_else(PoisonError::into_inner);
-        // A trial has one thread, within which a model's operations stay: several trials beside each other use the cores better
-        // than one on all of them, and their sums keep their order.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        // A trial's operations stay within its own threads.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.scorer.threads().get()).build();
         let pool = match pool {
             Ok(pool) => pool,
             Err(error) => return lock().failed = Some(TuneError::Threads(error.to_string())),

@@ -23,10 +23,15 @@ use super::Counting;
 pub(super) struct Place {
     pub(super) folder: tempfile::TempDir,
     pub(super) base: Backbone,
+    pub(super) tokenizer: String,
 }
 
 impl Place {
     pub(super) fn new(dtype: Dtype) -> Self {
+        Self::holding_out(dtype, 0.0)
+    }
+
+    pub(super) fn holding_out(dtype: Dtype, share: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new(WorldConfig {
             general_documents: 60,
@@ -47,7 +52,7 @@ impl Place {
                 tokenizer_json: json.clone(),
                 tokenizer_config_json: None,
                 end: tokenizer.id_of("</s>"),
-                held_out: HeldOut::new(0.0).unwrap(),
+                held_out: HeldOut::new(share).unwrap(),
                 deduplicate: false,
                 skip_bad_rows: false,
                 journal_bytes: Job::JOURNAL_BYTES,
@@ -67,9 +72,9 @@ impl Place {
         let config = ModelConfig::from_json(&config.to_string()).unwrap();
         let weights = random(&config, dtype);
         let fingerprint = Some(fingerprint(&weights).unwrap());
-        let tokenizer = Some(sha256_hex(json.as_bytes()));
-        let base = Backbone { weights: Arc::new(weights), config, tokenizer, fingerprint };
-        Self { folder, base }
+        let sha256 = Some(sha256_hex(json.as_bytes()));
+        let base = Backbone { weights: Arc::new(weights), config, tokenizer: sha256, fingerprint };
+        Self { folder, base, tokenizer: json }
     }
 
     pub(super) fn experiment(&self, more: &str) -> Experiment {

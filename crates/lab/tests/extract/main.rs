@@ -1,7 +1,9 @@
 //! Extraction: masks, deltas and vectors as the equations have them, and nothing trained twice.
 
+mod exam;
 mod files;
 mod kept;
+mod room;
 mod two_term;
 mod world;
 

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use burn::tensor::Device;
 use maec_checkpoint::{Weights, fingerprint, sha256_hex};
-use maec_lab::{Backbone, Experiment, FilesExam, FilesGround, LabError, Store};
+use maec_lab::{Backbone, Experiment, FilesExam, FilesGround, LabError, Questions, Store};
+use maec_tokenizer::Tokenizer;
 
 use crate::failure::{self, usage};
 use crate::models::{Model, Models, check_finite};
@@ -64,7 +65,10 @@ impl Opened {
                 .iter()
                 .flat_map(|ability| [&ability.corpus].into_iter().chain(ability.translated.values())),
         );
-        let benchmarks = experiment.evaluation.iter().flat_map(|evaluation| evaluation.abilities.values());
+        let benchmarks = experiment
+            .evaluation
+            .iter()
+            .flat_map(|evaluation| evaluation.abilities.values().chain(evaluation.validation.values()));
         let questions = benchmarks.flatten().flat_map(|asked| asked.files.iter().chain(&asked.data));
         let inputs =
             [path.to_owned()].into_iter().chain(corpora.chain(questions).map(|input| folder.join(input)));
@@ -88,13 +92,20 @@ impl Opened {
     ///
     /// # Errors
     /// Everything that stands in the way.
-    pub fn exam(&self) -> Result<FilesExam, Vec<String>> {
-        let tokenizer = self.base.full_tokenizer();
-        let found =
-            tokenizer.and_then(|tokenizer| Ok((self.base.stop_tokens(tokenizer.as_ref())?, tokenizer)));
+    pub fn exam(&self, questions: Questions<'_>) -> Result<FilesExam, Vec<String>> {
+        let found = self
+            .tokenizer()
+            .and_then(|tokenizer| Ok((self.base.stop_tokens(tokenizer.as_ref())?, tokenizer)));
         let (stop, tokenizer) = found.map_err(|error| vec![failure::one_line(&error)])?;
-        FilesExam::open(&self.ground, &self.folder, tokenizer, stop)
+        FilesExam::open(&self.ground, &self.folder, tokenizer, stop, questions)
             .map_err(|problems| said(problems).collect())
+    }
+
+    fn tokenizer(&self) -> Result<Box<dyn Tokenizer + Send + Sync>> {
+        let text = |name: &str| self.base.texts.get(name).map(String::as_str);
+        let name = || self.base.weights.name().to_owned();
+        let json = text("tokenizer.json").with_context(|| format!("`{}` has no tokenizer.json", name()))?;
+        maec_tokenizer::open_shared(json, text("tokenizer_config.json")).with_context(name)
     }
 
     /// Refuses a base with values that nothing can be trained from.

@@ -150,7 +150,11 @@ pub(super) fn read(path: &Path) -> Result<Experiment> {
     Experiment::from_yaml(&input::text(path)?).with_context(|| path.display().to_string())
 }
 
-fn one_ability(experiment: &Experiment, asked: Option<&str>) -> Result<String> {
+/// The ability asked for, or the only one.
+///
+/// # Errors
+/// Where there are several and none is asked for.
+pub(super) fn one_ability(experiment: &Experiment, asked: Option<&str>) -> Result<String> {
     match (asked, experiment.abilities.as_slice()) {
         (Some(name), _) => Ok(name.to_owned()),
         (None, [only]) => Ok(only.name.clone()),

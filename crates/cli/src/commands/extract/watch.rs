@@ -48,6 +48,10 @@ impl Watch for Bar {
         interrupt::flow()
     }
 
+    fn warn(&self, message: &str) {
+        self.bar.println(message);
+    }
+
     fn go_on(&self) -> ControlFlow<()> {
         interrupt::flow()
     }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use maec_lab::reproduce::{Chosen, Measures, Results, Tables, measure, wanted};
-use maec_lab::{Catalog, FilesGround, Lab, LabError, Plan, Store, steps_left};
+use maec_lab::tune::{Models, Tuning};
+use maec_lab::{Catalog, FilesExam, FilesGround, Lab, LabError, Plan, Questions, Store, steps_left};
 use serde::Serialize;
 
 use super::super::extract::base::{Opened, first};
@@ -21,23 +22,26 @@ pub(super) fn run(args: &Args, path: &Path, cache: &Path) -> Result<()> {
     experiment.evaluated().map_err(|error| usage(format!("{}: {error}", path.display())))?;
     let seeds = args.seeds(experiment.training.seed)?;
     let mut chosen = Chosen::of_experiment(&experiment);
-    for tuning in args.tunings()? {
+    let tunings = args.tunings()?;
+    for tuning in &tunings {
         let ability = &tuning.plan.ability;
         let choice = chosen.get_mut(ability);
         choice
             .ok_or_else(|| usage(format!("--tuned: the experiment has no ability `{ability}`")))?
-            .take(&tuning);
+            .take(tuning);
+        check_seeds(tuning, &seeds)?;
     }
     let store = Store::folder(cache);
     let device = args.device.open()?;
     // What is in the way is said before anything large is fetched, questions and held-out text included.
     let look = Opened::open(path, experiment.clone(), &store, device.clone(), true)
-        .and_then(|opened| Ok((opened.exam()?, opened)));
+        .and_then(|opened| Ok((opened.exam(Questions::Reported)?, opened)));
     let (exam, looked) = match look {
         Ok(found) => found,
         Err(problems) if args.plan => return plan::refuse(problems, args.json),
         Err(problems) => return Err(first(problems, "reproduce", path)),
     };
+    tunings.iter().try_for_each(|tuning| check_questions(tuning, &exam))?;
     if args.plan {
         return print_plan(args, &looked.ground, &store, &seeds);
     }
@@ -64,6 +68,29 @@ pub(super) fn run(args: &Args, path: &Path, cache: &Path) -> Result<()> {
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let of = Measures::Experiment { name, experiment: Box::new(experiment), questions: exam.questions() };
     super::write(out, &Results { quick: false, of, languages, budget, chosen, seeds: numbers })
+}
+
+/// Refuses to report on seeds that something was chosen on. A world's seeds are other models.
+fn check_seeds(tuning: &Tuning, seeds: &[u64]) -> Result<()> {
+    let of_files = tuning.plan.settings.as_ref().is_some_and(|models| models.files().is_some());
+    match seeds.iter().find(|seed| of_files && tuning.plan.seeds.contains(seed)) {
+        Some(seed) => Err(usage(format!(
+            "--tuned: what was chosen on seed {seed} would flatter the results reported for it: give other seeds with --seeds"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to report on questions that something was chosen on.
+fn check_questions(tuning: &Tuning, exam: &FilesExam) -> Result<()> {
+    let chosen_on = tuning.plan.settings.as_ref().and_then(Models::files).map(|files| &files.benchmarks);
+    match exam.benchmarks().iter().any(|reported| chosen_on.is_some_and(|all| all.contains(reported))) {
+        true => Err(usage(
+            "--tuned: something was chosen on questions that the experiment's `evaluation` reports, which would flatter the results: name \
+             them below `validation`, and others below `abilities`",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Every ability's runs.

@@ -6,11 +6,12 @@ mod world;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use maec_lab::report::Report;
 use maec_lab::reproduce::{Results, report};
 use maec_lab::tune::Tuning;
 
+use super::tune;
 use crate::args::DeviceArg;
 use crate::failure::usage;
 use crate::{output, pack};
@@ -95,11 +96,7 @@ impl Args {
 
     /// What searches found.
     fn tunings(&self) -> Result<Vec<Tuning>> {
-        let read = |path: &PathBuf| -> Result<Tuning> {
-            let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            Tuning::read(&bytes).map_err(|error| usage(format!("{}: {error}", path.display())))
-        };
-        self.tuned.iter().map(read).collect()
+        self.tuned.iter().map(|path| tune::read(path)).collect()
     }
 
     /// Where the report goes: a wrong output is found before the training, not after.
