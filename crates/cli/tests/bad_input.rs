@@ -262,5 +262,7 @@ fn quickstart_finds_wrong_outputs_and_settings_before_its_minutes() {
         assert!(message.contains(name), "{message}");
     }
     refused(folder, 2, "quickstart --problems 0");
-    refused(folder, 2, "quickstart --tune t.json --pack p");
+    fs::write(folder.join("page.json"), include_str!("../../../tests/tuning/page.json")).unwrap();
+    let message = refused(folder, 2, "quickstart --tuned page.json --pack p");
+    assert!(message.contains("chosen on seed 1 would flatter"), "{message}");
 }

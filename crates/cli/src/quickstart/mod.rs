@@ -3,7 +3,7 @@
 mod artefacts;
 mod packing;
 mod results;
-mod tune;
+mod tuned;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,32 +15,28 @@ use maec_lab::{
 };
 use maec_recipe::{MergeMethod, Recipe};
 
+use crate::commands::tune;
 use crate::failure::usage;
 use crate::output::{self, ReportFile};
 use crate::{pack, progress};
 use artefacts::Artefacts;
 use packing::{Provenance, write_pack};
 use results::{MAEC, Results, Row, SeedResults};
-pub use tune::Tuned;
+pub use tuned::Tuned;
 
 /// Arguments of `maec quickstart`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: maec quickstart --pack demo-pack --out results.json")]
 pub struct Args {
     /// Seeds, one experiment each. Test seeds are 1–3, validation seeds 101–103.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "1",
-        default_value_if("tune", clap::builder::ArgPredicate::IsPresent, "101,102,103")
-    )]
+    #[arg(long, value_delimiter = ',', default_value = "1")]
     seeds: Vec<u64>,
     /// Test problems asked in every language.
     #[arg(long, default_value = "600")]
     problems: NonZeroUsize,
-    /// Choose everything tunable on the validation problems of the seeds, and write it to this file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["problems", "out", "pack", "json"])]
-    tune: Option<PathBuf>,
+    /// What `maec tune --ability arithmetic` found, in place of the published choices: one file for MAEC, one for F-TV.
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    tuned: Vec<PathBuf>,
     /// Sizes, steps and rates as JSON, where they differ from the published ones.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -64,13 +60,13 @@ pub fn run(args: &Args) -> Result<()> {
         Some(path) => read_settings(path)?,
         None => LabSettings::default(),
     };
-    if let Some(path) = &args.tune {
-        return tune::run(&settings, &args.seeds, path);
+    let mut tuned = Tuned::published()?;
+    for path in &args.tuned {
+        tuned.take(&tune::read(path)?, &args.seeds)?;
     }
     // Wrong outputs are found before the minutes of training, not after.
     args.pack.as_deref().map(pack::check_folder).transpose()?;
     let report = args.out.as_deref().map(ReportFile::begin).transpose()?;
-    let tuned = Tuned::published()?;
     let problems = args.problems.get();
     let (mut seeds, mut first) = (Vec::new(), None);
     for &seed in &args.seeds {
