@@ -120,7 +120,11 @@ fn benchmarks(folder: &Path) {
         let row = format!(
             "{{\"language\": \"{code}\", \"question\": \"Which?\", \"choices\": [\"this\", \"that\"], \"answer\": 0}}\n"
         );
-        fs::write(folder.join(format!("benchmarks/science_{code}.jsonl")), row).unwrap();
+        fs::write(folder.join(format!("benchmarks/science_{code}.jsonl")), &row).unwrap();
+        let other = row.replace("Which?", "Which other?");
+        fs::write(folder.join(format!("benchmarks/science_validation_{code}.jsonl")), other).unwrap();
+        let row = format!("{{\"language\": \"{code}\", \"prompt\": \"How few?\", \"answer\": \"5\"}}\n");
+        fs::write(folder.join(format!("benchmarks/mathematics_validation_{code}.jsonl")), row).unwrap();
         fs::write(folder.join(format!("benchmarks/mgsm/mgsm_{code}.tsv")), "How many?\t5\n").unwrap();
     }
     let exemplar =
