@@ -15,6 +15,7 @@ pub mod table_exports;
 pub mod tally;
 pub mod tiles;
 pub mod tools;
+pub mod training;
 pub mod wasm_opt;
 pub mod web;
 mod webgpu_tiles;

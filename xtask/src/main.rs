@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, check, kernels, merging, parity, peers, serve, setup, tiles, web};
+use xtask::training::Gpu;
+use xtask::{bench, check, kernels, merging, parity, peers, serve, setup, tiles, training, web};
 
 /// Set up, build, run, test and measure MAEC Studio.
 #[derive(Debug, Parser)]
@@ -86,8 +87,15 @@ enum Bench {
     Tiles,
     /// Seconds of merging 2 GB of files in a tab, beside reading and writing as many bytes there.
     Tab,
-    /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache).
-    Train,
+    /// Training tokens a second beside PyTorch on the same cores (installs it in the user's cache), or on a GPU.
+    Train {
+        /// On a GPU, with the memory it gives: `cuda` beside PyTorch on the same card, `wgpu` alone.
+        #[arg(long)]
+        device: Option<Gpu>,
+        /// One tiny batch, to see that the device trains.
+        #[arg(long, requires = "device")]
+        quick: bool,
+    },
     /// Tokens a second of a 135-million-parameter model beside transformers on the same cores (installs it likewise).
     Inference,
     /// Tokens a second in headless Chromium beside transformers.js, both on one thread of the CPU (installs it likewise).
@@ -137,6 +145,9 @@ fn run(command: Command) -> Result<bool> {
         Command::Bench { what: Bench::Tab } => tiles::files().map(|()| true),
         Command::Bench { what: Bench::Inference } => peers::inference().map(|()| true),
         Command::Bench { what: Bench::Web { shape } } => peers::web(&shape).map(|()| true),
-        Command::Bench { what: Bench::Train } => peers::train().map(|()| true),
+        Command::Bench { what: Bench::Train { device: None, .. } } => peers::train().map(|()| true),
+        Command::Bench { what: Bench::Train { device: Some(gpu), quick } } => {
+            training::on_gpu(gpu, quick).map(|()| true)
+        }
     }
 }

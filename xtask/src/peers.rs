@@ -12,6 +12,9 @@ use crate::{paths, setup, web as studio};
 /// Turns each side takes; the median of an odd number is one of them.
 const TURNS: usize = 5;
 
+/// The PyTorch that is measured.
+pub(crate) const TORCH: &str = "torch==2.15.0";
+
 /// A batch to train on.
 struct Shape {
     sequences: usize,
@@ -31,7 +34,7 @@ pub fn train() -> Result<()> {
     let build = ["build", "--release", "-p", "maec-train", "--example", "steps"];
     run(Command::new(env!("CARGO")).args(build).current_dir(paths::root()))?;
     let ours = paths::target().join("release/examples/steps");
-    let python = python_with("torch", "torch==2.15.0")?;
+    let python = python_with("torch", TORCH)?;
     let script = paths::root().join("xtask/peers/train.py");
     let threads = std::thread::available_parallelism()?.to_string();
     println!(
@@ -190,7 +193,8 @@ pub(crate) fn json(command: &mut Command) -> Result<Value> {
     serde_json::from_slice(&run(command)?).context("the benchmark printed no JSON")
 }
 
-fn median(runs: &[Value], field: &str) -> Result<f64> {
+/// The median of a field's numbers; runs without it do not count.
+pub(crate) fn median(runs: &[Value], field: &str) -> Result<f64> {
     let mut rates: Vec<f64> = runs.iter().filter_map(|run| run[field].as_f64()).collect();
     rates.sort_by(f64::total_cmp);
     rates.get(rates.len() / 2).copied().with_context(|| format!("the benchmark printed no `{field}`"))
@@ -198,7 +202,7 @@ fn median(runs: &[Value], field: &str) -> Result<f64> {
 
 /// A Python with PyTorch and transformers.
 pub(crate) fn python_with_transformers() -> Result<PathBuf> {
-    python_with("torch", "torch==2.15.0")?;
+    python_with("torch", TORCH)?;
     python_with_in("torch", "transformers", "transformers==5.23.0")
 }
 
