@@ -12,6 +12,7 @@ mod extraction;
 mod files;
 mod ground;
 mod lab;
+mod memo;
 mod merging;
 mod plan;
 pub mod report;

@@ -123,14 +123,14 @@ impl LabSettings {
             mlp: 64,
             layers: 2,
             heads: 2,
-            base_steps: 60,
-            ability_steps: 12,
-            language_steps: 6,
-            neuron_steps: 6,
-            language_neuron_steps: 4,
-            batch: 16,
-            continual_batch: 8,
-            heldout: 20,
+            base_steps: 20,
+            ability_steps: 6,
+            language_steps: 3,
+            neuron_steps: 3,
+            language_neuron_steps: 2,
+            batch: 8,
+            continual_batch: 4,
+            heldout: 6,
             ..Self::paper()
         }
     }

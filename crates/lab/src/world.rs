@@ -1,6 +1,7 @@
 //! The workshop world as the ground of an experiment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use maec_checkpoint::Weights;
@@ -13,6 +14,7 @@ use crate::corpus::{Corpus, Share};
 use crate::error::LabError;
 use crate::exam::ProblemSet;
 use crate::ground::{Base, Ground};
+use crate::memo::Memo;
 use crate::run::{Run, Start, Trains};
 use crate::settings::LabSettings;
 
@@ -34,6 +36,10 @@ pub struct WorldGround {
     model: ModelConfig,
     identity: String,
     device: Device,
+    /// By language, and whether they are the test's.
+    problems: Memo<(Language, bool), Problem>,
+    questions: Memo<(Language, bool), Question>,
+    heldout: Memo<Language, String>,
 }
 
 impl WorldGround {
@@ -63,7 +69,18 @@ impl WorldGround {
             "beta2": settings.beta2,
         });
         let identity = identity.to_string();
-        Ok(Self { settings, seed, world, tokenizer, model, identity, device: Device::flex() })
+        Ok(Self {
+            settings,
+            seed,
+            world,
+            tokenizer,
+            model,
+            identity,
+            device: Device::flex(),
+            problems: Memo::default(),
+            questions: Memo::default(),
+            heldout: Memo::default(),
+        })
     }
 
     /// The abilities that the world teaches, by name.
@@ -104,30 +121,34 @@ impl WorldGround {
     }
 
     /// Story problems of a language.
-    pub fn problems(&self, language: Language, set: ProblemSet) -> Vec<Problem> {
+    pub fn problems(&self, language: Language, set: ProblemSet) -> Arc<[Problem]> {
         if !self.settings.abilities.arithmetic() {
-            return Vec::new();
+            return Arc::default();
         }
-        again(match set {
-            ProblemSet::Test => self.world.test(language),
-            ProblemSet::Validation => self.world.validation(language),
+        self.problems.get((language, set == ProblemSet::Test), || {
+            again(match set {
+                ProblemSet::Test => self.world.test(language),
+                ProblemSet::Validation => self.world.validation(language),
+            })
         })
     }
 
     /// Four-choice questions of a language.
-    pub fn questions(&self, language: Language, set: ProblemSet) -> Vec<Question> {
+    pub fn questions(&self, language: Language, set: ProblemSet) -> Arc<[Question]> {
         if !self.settings.abilities.science() {
-            return Vec::new();
+            return Arc::default();
         }
-        again(match set {
-            ProblemSet::Test => self.world.science_test(language),
-            ProblemSet::Validation => self.world.science_validation(language),
+        self.questions.get((language, set == ProblemSet::Test), || {
+            again(match set {
+                ProblemSet::Test => self.world.science_test(language),
+                ProblemSet::Validation => self.world.science_validation(language),
+            })
         })
     }
 
     /// Held-out general text of a language.
-    pub fn heldout(&self, language: Language) -> Vec<String> {
-        self.world.heldout(language).map(|document| document.text).collect()
+    pub fn heldout(&self, language: Language) -> Arc<[String]> {
+        self.heldout.get(language, || self.world.heldout(language).map(|document| document.text).collect())
     }
 
     fn documents(&self, corpus: &Corpus) -> Result<Vec<Document>, LabError> {

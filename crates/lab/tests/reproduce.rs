@@ -22,8 +22,10 @@ impl Watch for Counter {
 
 fn settings() -> LabSettings {
     LabSettings {
-        base_steps: 12,
-        ability_steps: 4,
+        width: 16,
+        mlp: 24,
+        base_steps: 4,
+        ability_steps: 3,
         language_steps: 2,
         neuron_steps: 2,
         language_neuron_steps: 2,
@@ -38,7 +40,7 @@ fn catalogs(ground: &WorldGround) -> Vec<Catalog> {
 fn numbers(store: &Store, watch: &Counter) -> Numbers {
     let ground = WorldGround::new(settings(), 7).expect("the settings make a world");
     let lab = Lab { ground: &ground, store, watch };
-    let exam = Exam { set: ProblemSet::Test, problems: 4, texts: 3 };
+    let exam = Exam { set: ProblemSet::Test, problems: 2, texts: 2 };
     let (catalogs, tuned) = (catalogs(&ground), Tuned::published().expect("the published choices are JSON"));
     // What is planned is what is trained.
     let before = (watch.0.get(), steps_left(&ground, store, &wanted(&catalogs, 7)));
@@ -99,7 +101,7 @@ fn every_table_is_measured_once_and_agrees_with_itself() {
 
     let results = Results {
         quick: true,
-        of: Measures::World { settings: Box::new(settings()), tuned_on: vec![101], problems: 4 },
+        of: Measures::World { settings: Box::new(settings()), tuned_on: vec![101], problems: 2 },
         languages: ["en", "es", "zh", "bn", "te"].map(str::to_owned).to_vec(),
         budget: settings().budget(),
         chosen: Tuned::published().expect("JSON").chosen(4),

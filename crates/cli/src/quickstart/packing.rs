@@ -62,14 +62,16 @@ pub fn write_pack(
         deltas.push(delta(code(language), DeltaRole::Language, Some(code(language)), weights));
     }
     let most = provenance.problems.min(PROBLEMS);
-    let of = |language: Language, set, most: usize| ground.problems(language, set).into_iter().take(most);
+    let of = |language: Language, set, most: usize| {
+        ground.problems(language, set).iter().take(most).cloned().collect::<Vec<_>>()
+    };
     let problems = Language::ALL.into_iter().flat_map(|language| of(language, ProblemSet::Test, most));
     let validation = Language::ALL
         .into_iter()
         .flat_map(|language| of(language, ProblemSet::Validation, VALIDATION.min(most)));
     let heldout = Language::ALL.into_iter().flat_map(|language| {
-        let texts = ground.heldout(language).into_iter().take(TEXTS);
-        texts.map(move |text| HeldOut { text, language: language.code().to_owned() })
+        let text = |text: &String| HeldOut { text: text.clone(), language: language.code().to_owned() };
+        ground.heldout(language).iter().take(TEXTS).map(text).collect::<Vec<_>>()
     });
     let recorded = provenance.recorded.iter().map(|report| RecordedRow {
         label: report.model.clone(),

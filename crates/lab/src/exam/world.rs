@@ -38,18 +38,18 @@ impl WorldExam<'_> {
         let go_on = &mut |_, _| ControlFlow::Continue(());
         let mut languages = Vec::new();
         for language in Language::ALL {
-            let mut problems = ground.problems(language, exam.set);
-            problems.truncate(exam.problems);
+            let problems = ground.problems(language, exam.set);
+            let problems = first(&problems, exam.problems);
             let samples =
-                pollster::block_on(answer(&model, tokenizer, &problems, &Options::default(), go_on))?;
-            let mut questions = ground.questions(language, exam.set);
-            questions.truncate(exam.problems);
-            let choices = pollster::block_on(choose(&model, tokenizer, &questions, BATCH, go_on))?;
-            let mut read = ground.heldout(language);
-            read.truncate(exam.texts);
+                pollster::block_on(answer(&model, tokenizer, problems, &Options::default(), go_on))?;
+            let questions = ground.questions(language, exam.set);
+            let questions = first(&questions, exam.problems);
+            let choices = pollster::block_on(choose(&model, tokenizer, questions, BATCH, go_on))?;
+            let read = ground.heldout(language);
+            let read = first(&read, exam.texts);
             let perplexity = match read.is_empty() {
                 true => None,
-                false => Some(pollster::block_on(perplexity(&model, tokenizer, &read, go_on))?),
+                false => Some(pollster::block_on(perplexity(&model, tokenizer, read, go_on))?),
             };
             languages.push(LanguageReport::new(language.code(), samples, perplexity).with_choices(choices));
         }
@@ -73,6 +73,11 @@ impl Examiner for WorldExam<'_> {
     fn examine(&self, lab: &Lab<'_>, name: &str, weights: &dyn Weights) -> Result<Marks, LabError> {
         Ok(marks(self.report(lab.store, name, weights)?))
     }
+}
+
+/// The first so many, or all where there are fewer.
+fn first<T>(all: &[T], count: usize) -> &[T] {
+    &all[..count.min(all.len())]
 }
 
 /// A report's answers: problems are alike by operand pair, questions by the fact that decides them.
