@@ -54,6 +54,17 @@ fn a_search_on_an_experiment_is_gone_on_with_and_read_by_the_tables() {
     let message = refused(folder, 2, &format!("{TUNE} --texts 1"));
     assert!(message.contains("is the journal of another search (exam.texts: 2 → 1)"), "{message}");
 
+    // So is another R(Lᵢ) of the same models, none of which is trained for it.
+    let whole = fs::read_to_string(folder.join("e.yaml")).unwrap();
+    fs::write(folder.join("e.yaml"), format!("{whole}language_vectors: two_term\n")).unwrap();
+    let trained = fs::read_dir(folder.join("cache")).unwrap().count();
+    assert!(refused(folder, 2, TUNE).contains("another search (settings.models"));
+    ok(folder, &TUNE.replace("tune.json", "two.json"));
+    assert_eq!(fs::read_dir(folder.join("cache")).unwrap().count(), trained);
+    let two = Tuning::read(&fs::read(folder.join("two.json")).unwrap()).unwrap();
+    assert!(two.trials[0].choice == tuning.trials[0].choice && two.trials[0] != tuning.trials[0]);
+    fs::write(folder.join("e.yaml"), whole).unwrap();
+
     // The tables take it, but not on the seed or the questions that it was chosen on.
     let line = "reproduce e.yaml --plan --tuned tune.json --cache cache --seeds";
     let plan = json(folder, &format!("{line} 3"));

@@ -31,7 +31,7 @@ pub enum Models {
 pub struct FilesModels {
     /// What its file is called, without the ending.
     pub experiment: String,
-    /// SHA-256 of the keys of all that is merged, seed by seed: 64 hex digits.
+    /// SHA-256 of the keys of all that is merged, seed by seed, and of what R(Lᵢ) is: 64 hex digits.
     pub models: String,
     /// SHA-256 of everything else that decides what they answer and how well they read.
     pub exam: String,

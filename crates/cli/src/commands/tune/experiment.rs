@@ -83,7 +83,9 @@ fn models(
 ) -> Result<FilesModels, LabError> {
     let mut keys = String::new();
     for ground in grounds {
-        for run in runs(&ground.catalog(ability)?, method) {
+        let catalog = ground.catalog(ability)?;
+        keys += &format!("{:?}\n", catalog.language_vectors);
+        for run in runs(&catalog, method) {
             keys += &format!("{}\n", run.key(ground.identity()));
         }
     }
