@@ -1,6 +1,7 @@
 //! Outcomes by content: whatever was trained once from the same beginnings is found again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
@@ -313,6 +314,19 @@ impl Store {
     pub(crate) fn journal(&self, key: &str, number: usize) -> Result<Option<PathBuf>, LabError> {
         let Some(folder) = self.values_folder()? else { return Ok(None) };
         Ok(Some(folder.join(format!("{}.{number}.jsonl", &key[..32.min(key.len())]))))
+    }
+
+    /// Removes the journals of a value that is there.
+    pub(crate) fn forget_journals(&self, key: &str, count: usize) -> Result<(), LabError> {
+        for number in 0..count {
+            let Some(path) = self.journal(key, number)? else { return Ok(()) };
+            match std::fs::remove_file(&path) {
+                Ok(()) => (),
+                Err(error) if error.kind() == ErrorKind::NotFound => (),
+                Err(error) => return Err(maec_checkpoint::Error::write(&path, error).into()),
+            }
+        }
+        Ok(())
     }
 
     /// The folder of values, made.

@@ -119,17 +119,16 @@ impl FilesExam {
         self.evaluation.limit.map(NonZeroUsize::get)
     }
 
-    /// Asks all benchmarks. The answers so far are in journals of the store, whose paths `begun` gets, until the marks are there.
+    /// Asks all benchmarks. The answers so far are in journals of the store until the marks are there.
     fn ask(
         &self,
         model: &Decoder,
         lab: &Lab<'_>,
         (key, hash, name): (&str, &str, &str),
-        begun: &mut Vec<PathBuf>,
     ) -> Result<Marks, LabError> {
         let mut marks = Marks::default();
         for (number, asked) in self.asked.iter().enumerate() {
-            let mut journal = open_journal(lab.store.journal(key, number)?, begun)?;
+            let mut journal = open_journal(lab.store.journal(key, number)?)?;
             let report = self.one(model, lab, asked, (hash, name), journal.as_mut())?;
             let notes = report.notes().into_iter().map(|note| format!("{}: {note}", asked.task.kind()));
             marks.notes.entry(asked.ability.clone()).or_default().extend(notes);
@@ -167,32 +166,26 @@ impl Examiner for FilesExam {
     fn examine(&self, lab: &Lab<'_>, name: &str, weights: &dyn Weights) -> Result<Marks, LabError> {
         let hash = model_hash(weights)?;
         let key = sha256_hex(format!("exam of files\n{}\n{hash}", self.identity).as_bytes());
-        let mut begun = Vec::new();
         let marks = lab.store.value(&key, || {
             let storage = match runs_on_flex(&self.device) {
                 true => Storage::on_cpu(weights),
                 false => Storage::default(),
             };
             let model = Decoder::load_as(self.model.clone(), weights, &self.device, storage)?;
-            let mut marks = self.ask(&model, lab, (&key, &hash, name), &mut begun)?;
+            let mut marks = self.ask(&model, lab, (&key, &hash, name))?;
             marks.perplexity = self.held_out.perplexity(&model, lab.watch, name)?;
             Ok(marks)
         })?;
-        for journal in begun {
-            std::fs::remove_file(&journal).map_err(|e| maec_checkpoint::Error::write(&journal, e))?;
-        }
+        lab.store.forget_journals(&key, self.asked.len())?;
         Ok(marks)
     }
 }
 
-/// The journal at a path, which `begun` gets; in memory where there is none, or another process writes it.
-fn open_journal(path: Option<PathBuf>, begun: &mut Vec<PathBuf>) -> Result<Box<dyn Journal>, LabError> {
+/// The journal at a path; in memory where there is none, or another process writes it.
+fn open_journal(path: Option<PathBuf>) -> Result<Box<dyn Journal>, LabError> {
     let Some(path) = path else { return Ok(Box::new(MemoryJournal::default())) };
     match FileJournal::open(&path) {
-        Ok(journal) => {
-            begun.push(path);
-            Ok(Box::new(journal))
-        }
+        Ok(journal) => Ok(Box::new(journal)),
         Err(maec_tasks::Error::Busy { .. }) => Ok(Box::new(MemoryJournal::default())),
         Err(error) => Err(error.into()),
     }
