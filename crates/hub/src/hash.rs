@@ -1,7 +1,5 @@
 //! The hashes that a listing names.
 
-// Each crate has a `Digest` of its own version.
-use sha1::Digest as _;
 use sha2::Digest as _;
 
 /// What a file's bytes must hash to.
