@@ -164,10 +164,10 @@ impl Bench {
         let terms = 0.5
             + parameters.gamma * (parameters.alpha + parameters.beta)
             + parameters.eta * self.weights.iter().sum::<f64>();
-        let roundings = (languages + 6.0) * 2f64.powi(-24) * terms;
+        let roundings = (languages + 6.0) * f64::from(f32::EPSILON / 2.0) * terms;
         let mut differ = 0;
         for (index, (found, wanted)) in values(merged).zip(values(&self.merged)).enumerate() {
-            let place = wanted.abs().max(found.abs()) * 2f64.powi(-7);
+            let place = wanted.abs().max(found.abs()) / 128.0;
             assert!((found - wanted).abs() <= roundings + place, "{index}: {found} on the device, {wanted}");
             differ += usize::from(found != wanted);
         }
