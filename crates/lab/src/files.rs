@@ -7,6 +7,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use maec_checkpoint::{Dtype, Weights, dtype};
 use maec_corpus::{Blocks, Corpus as Prepared, Mixture, Part, Split};
+use maec_model::kernels::computes_bf16;
 use maec_model::{LoadError, ModelConfig, Precision, Storage};
 use maec_train::{Sequences, TrainConfig};
 
@@ -58,6 +59,9 @@ impl FilesGround {
         device: Device,
     ) -> Result<Self, Vec<LabError>> {
         let mut problems = check_base(&experiment, &base);
+        if experiment.training.bf16 && !computes_bf16(&device) {
+            problems.push(ExperimentError::NoBf16.into());
+        }
         let positions = base.config.max_position_embeddings;
         let seq_len = experiment.training.seq_len.unwrap_or(SEQ_LEN.min(positions));
         if seq_len > positions {

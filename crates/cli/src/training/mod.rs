@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use burn::tensor::{DType, Device};
+use burn::tensor::Device;
 use maec_checkpoint::{Dtype, TensorInfo, dtype, fingerprint, sha256_hex};
 use maec_lab::{Advice, check_weights, free_memory};
-use maec_model::kernels::runs_on_flex;
+use maec_model::kernels::computes_bf16;
 use maec_model::{Decoder, ModelConfig, Precision, Storage};
 use maec_train::{KeyNeurons, Random, Trainer, importance};
 
@@ -85,7 +85,7 @@ impl Origin {
     /// of them gets f32 masters. Fails where a matrix is stored in more, and on a GPU that lacks bfloat16, as WebGPU's shaders do.
     pub fn build_stored(&self, device: &Device, bf16: bool) -> Result<Decoder> {
         let (Self::Model(model), true) = (self, bf16) else { return self.build(device) };
-        if !runs_on_flex(device) && !device.supports_dtype(DType::BF16) {
+        if !computes_bf16(device) {
             return Err(usage("--bf16: this device does not compute in bfloat16; leave it out"));
         }
         let rounded = |info: &&TensorInfo| info.shape.len() > 1 && info.dtype != Dtype::BF16;

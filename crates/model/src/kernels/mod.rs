@@ -45,3 +45,8 @@ pub mod composed {
 pub fn runs_on_flex(device: &burn::tensor::Device) -> bool {
     flex::is_flex(device)
 }
+
+/// Whether a device computes with matrices in bfloat16: the CPU's kernels widen them, WebGPU's shaders lack the type.
+pub fn computes_bf16(device: &burn::tensor::Device) -> bool {
+    runs_on_flex(device) || device.supports_dtype(burn::tensor::DType::BF16)
+}
