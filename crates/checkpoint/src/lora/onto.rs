@@ -103,15 +103,12 @@ impl LoraWeights {
         self.changes.keys().map(String::as_str)
     }
 
-    /// Most bytes of factors that are held while tensors are read one after the other: those that are kept, and one pair
-    /// more while it is read as stored, decoded and laid out.
+    /// Most bytes of factors that are held while tensors are read one after the other: as if all that are kept were the largest, and
+    /// one pair more while it is read as stored, decoded and laid out.
     pub fn memory_bytes(&self) -> u64 {
         let elements = |module: &LoraModule| (module.inputs + module.outputs) as u64 * module.rank as u64;
-        let bytes = |module: &LoraModule| elements(module) * size_of::<f32>() as u64;
-        let mut sizes: Vec<u64> = self.adapter.modules().iter().map(bytes).collect();
-        sizes.sort_unstable_by(|a, b| b.cmp(a));
-        let kept: u64 = sizes.iter().take(CACHED_TENSORS).sum();
-        kept + 3 * sizes.first().copied().unwrap_or(0)
+        let largest = self.adapter.modules().iter().map(elements).max().unwrap_or(0);
+        (CACHED_TENSORS as u64 + 3) * largest * size_of::<f32>() as u64
     }
 
     fn product(&self, name: &str, module: &LoraModule, transposed: bool) -> Result<Arc<Product>, Error> {

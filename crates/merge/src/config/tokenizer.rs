@@ -73,8 +73,7 @@ fn vocabularies(
     models: &[Loaded],
     tokenizers: &[Option<&str>],
 ) -> Result<Vec<Vocabulary>, Box<Problem>> {
-    let without_tokenizer = Config { tokenizer: None, ..config.clone() };
-    let merged = without_tokenizer.models();
+    let merged = config.merged_models();
     let one = |(model, tokenizer): (&Loaded, &Option<&str>)| {
         let text = tokenizer.ok_or_else(|| {
             wrong(format!("`{}` has no tokenizer.json; give a folder that has one", model.name))

@@ -183,20 +183,31 @@ impl Config {
 
     /// Every distinct model once: the base, then those of the layout, then those of the tokenizer, as they first appear.
     pub fn models(&self) -> Vec<&ModelName> {
-        let mut found = Vec::new();
-        found.extend(&self.base_model);
-        self.layout.add_models(&mut found);
+        let mut found = self.merged_models();
         if let Some(tokenizer) = &self.tokenizer {
             tokenizer.add_models(&mut found);
         }
-        let mut distinct: Vec<&ModelName> = Vec::new();
-        for model in found {
-            if !distinct.contains(&model) {
-                distinct.push(model);
-            }
-        }
-        distinct
+        distinct(found)
     }
+
+    /// As [`Config::models`], without those that only the tokenizer names, whose weights are not merged.
+    pub fn merged_models(&self) -> Vec<&ModelName> {
+        let mut found = Vec::new();
+        found.extend(&self.base_model);
+        self.layout.add_models(&mut found);
+        distinct(found)
+    }
+}
+
+/// Each once, where it first appears.
+fn distinct(names: Vec<&ModelName>) -> Vec<&ModelName> {
+    let mut distinct: Vec<&ModelName> = Vec::new();
+    for name in names {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    distinct
 }
 
 impl Layout {

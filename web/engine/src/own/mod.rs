@@ -68,7 +68,7 @@ impl Own {
             }
             Request::EvaluateOwn { task, names, language, limit } => {
                 let loaded = self.loaded()?;
-                let files = Opened::dropped(job.host().files(job.id(), &names)?);
+                let files = Opened::dropped(job.host().files(job.id(), &names)?, &names);
                 let task = evaluate::task(&files, &task, &language)?;
                 loaded.evaluate(job, &task, limit).await
             }
@@ -113,7 +113,7 @@ impl Own {
         started: &Started,
     ) -> Result<Reply, Failure> {
         let opened = match place {
-            Place::Files { names } => Opened::dropped(job.host().files(job.id(), names)?),
+            Place::Files { names } => Opened::dropped(job.host().files(job.id(), names)?, names),
             Place::Remote { name } => Opened::remote(job.host().remote(name).await?),
         };
         let id = self.items.len() as ItemId + 1;

@@ -20,8 +20,10 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Dropped files: the folder that all of them lie in is their title and no part of their names.
-    pub fn dropped(files: Arc<dyn FileSet>) -> Self {
+    /// Dropped files, by the paths that they came with: the folder that all of them lie in is their title and no part of
+    /// their names.
+    pub fn dropped(files: Arc<dyn FileSet>, paths: &[String]) -> Self {
+        let are_loose = !paths.iter().any(|path| path.contains('/'));
         let names: Vec<String> = visible(files.as_ref()).collect();
         let mut root = String::new();
         while let Some(folder) = names.first().and_then(|name| name[root.len()..].split_once('/'))
@@ -33,7 +35,7 @@ impl Opened {
             (Some(folder), _) if !folder.is_empty() => folder.to_owned(),
             (_, [only]) => only.clone(),
             // Recipes name it, and "2 files" is no name.
-            _ if names.iter().any(|name| name == CONFIG_FILE) => "adapter".into(),
+            _ if are_loose && names.iter().any(|name| name == CONFIG_FILE) => "adapter".into(),
             _ => files.name().to_owned(),
         };
         let seen = names.into_iter().map(|name| (name[root.len()..].to_owned(), name)).collect();

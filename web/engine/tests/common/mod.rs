@@ -284,8 +284,13 @@ impl<const GPU: bool> Host for TestHost<GPU> {
 
     fn files(&self, _: RequestId, names: &[String]) -> Result<Arc<dyn FileSet>, Failure> {
         let dropped = self.0.dropped.borrow();
-        let file = |name: &String| (name.clone(), dropped[name].clone());
-        Ok(Arc::new(MemoryFiles::new("dropped", names.iter().map(file))))
+        // As in a browser, a folder that all files lie in is the set's name.
+        let folder = names.first().and_then(|name| Some(name.split_once('/')?.0));
+        let folder = folder.filter(|folder| names.iter().all(|name| name.starts_with(&format!("{folder}/"))));
+        let below = folder.map_or(0, |folder| folder.len() + 1);
+        let file = |name: &String| (name[below..].to_owned(), dropped[name].clone());
+        let title = folder.map_or_else(|| format!("{} files", names.len()), str::to_owned);
+        Ok(Arc::new(MemoryFiles::new(title, names.iter().map(file))))
     }
 
     async fn folder(&self, _: RequestId, destination: Destination) -> Result<Rc<dyn Folder>, Failure> {
