@@ -193,7 +193,9 @@ pub enum ExperimentError {
         tensor: String,
     },
     /// bf16 was asked for on a device that lacks it.
-    #[error("bf16: this device does not compute in bfloat16; set `training: {{bf16: false}}`, or take another with --device")]
+    #[error(
+        "bf16: this device does not compute in bfloat16; set `training: {{bf16: false}}`, or take another with --device"
+    )]
     NoBf16,
     /// bf16 was asked for where it would round.
     #[error("bf16 would round `{tensor}`, which is {dtype}: set `training: {{bf16: false}}`")]
