@@ -22,6 +22,9 @@ use maec_protocol::{AdapterCard, ItemId, ItemKind, Merging, Request};
 use maec_recipe::mergekit::{Config, ModelName};
 use serde_json::{Value, json};
 
+/// Tensors with their bytes.
+type Tensors = Vec<(TensorInfo, Vec<u8>)>;
+
 fn goldens() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/mergekit")
 }
@@ -139,6 +142,10 @@ fn vocabularies_are_joined_as_the_companion_joins_them() {
         for (note, line) in plan.notes.iter().zip(lines) {
             assert_eq!(note.to_lowercase(), format!("{line}.").to_lowercase(), "{name}");
         }
+        // All models' tokens are held while they are joined, and that is planned.
+        let texts: usize = union.vocabulary.iter().map(|(_, token)| token.text.len()).sum();
+        assert!(union.memory_bytes() > (texts * union.models.len()) as u64, "{name}");
+        assert!(plan.memory_bytes > union.memory_bytes(), "{name}");
         let disk = disk(&bed);
         let text = |name: &str| String::from_utf8(disk[name].clone()).unwrap();
         let foundation = config.models()[union.foundation];
@@ -173,10 +180,10 @@ fn what_cannot_be_put_in_is_a_sentence_with_its_line() {
     let said = problem(["inputs/a", "inputs/b"], &items);
     assert!(said.contains("`inputs/b` is not open: open the model"), "{said}");
     // One tensor less than the adapter wants, and one of another shape.
-    let change = |edit: &dyn Fn(&mut Vec<(TensorInfo, Vec<u8>)>)| {
+    let change = |edit: &dyn Fn(&mut Tensors)| {
         let whole = ModelFolder::open(&goldens().join("inputs/a")).unwrap();
         let read = |info: &TensorInfo| (info.clone(), whole.read_bytes(&info.name).unwrap());
-        let mut tensors = whole.tensors().iter().map(read).collect();
+        let mut tensors: Tensors = whole.tensors().iter().map(read).collect();
         edit(&mut tensors);
         let changed = MemoryWeights::new("a", tensors).unwrap();
         let mut dropped = golden("a");
@@ -184,9 +191,7 @@ fn what_cannot_be_put_in_is_a_sentence_with_its_line() {
         dropped
     };
     let target = "model.layers.0.self_attn.q_proj.weight";
-    let place = |tensors: &Vec<(TensorInfo, Vec<u8>)>| {
-        tensors.iter().position(|(info, _)| info.name == target).unwrap()
-    };
+    let place = |tensors: &Tensors| tensors.iter().position(|(info, _)| info.name == target).unwrap();
     let lacking = change(&|tensors| drop(tensors.remove(place(tensors))));
     let reshaped = change(&|tensors| {
         let place = place(tensors);
