@@ -70,7 +70,7 @@ pub fn Open() -> impl IntoView {
         <div class="own-open">
             <div class="own-drop" class:over=live(move || over.get()) id="own-drop">
                 <p><strong>"Drop a folder or files here"</strong></p>
-                <p class="note">"A model’s folder, a pack, sparse deltas, a recipe, a mergekit file. Several at once are taken apart."</p>
+                <p class="note">"A model’s folder, a pack, sparse deltas, an adapter, a recipe, a mergekit file. Several at once are taken apart."</p>
                 <div class="own-buttons">
                     <label class="secondary own-file">
                         <input type="file" id="own-files" multiple on:change=chosen/>
