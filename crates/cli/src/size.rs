@@ -1,5 +1,7 @@
 //! Sizes in bytes as people write them.
 
+pub use maec_lab::shown_bytes as shown;
+
 /// Reads `5GB`, `500 MiB`, `1000`; decimal units unless there is an `i`.
 ///
 /// # Errors
@@ -25,13 +27,6 @@ pub fn parse(text: &str) -> Result<u64, String> {
         Ok(number) if number * factor >= 1.0 && number * factor < 9e18 => Ok((number * factor) as u64),
         _ => Err(format!("`{text}` is not a size; write for example 5GB or 500MiB")),
     }
-}
-
-/// A size for people: `1.45 GB`.
-pub fn shown(bytes: u64) -> String {
-    let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    let unit = units.into_iter().find(|(size, _)| bytes as f64 >= *size);
-    unit.map_or(format!("{bytes} bytes"), |(size, name)| format!("{:.2} {name}", bytes as f64 / size))
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub use ground::{Base, Ground};
 pub use lab::{Lab, Trained};
 pub use merging::{MaecChoice, Merged, Parts, merge, recipe};
 pub use plan::{Plan, PlannedRun, Wanted, steps_left};
-pub use room::{Advice, Need, NoRoom, check_weights, free_memory};
+pub use room::{Advice, Need, NoRoom, check_weights, free_memory, shown as shown_bytes};
 pub use run::{Form, Ranking, Run, Start, Trains};
 pub use settings::LabSettings;
 pub use store::{Kept, Provenance, Store};

@@ -137,7 +137,7 @@ fn available(meminfo: &str) -> Option<u64> {
 }
 
 /// A size for people: `1.45 GB`.
-fn shown(bytes: u64) -> String {
+pub fn shown(bytes: u64) -> String {
     let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
     let unit = units.into_iter().find(|(size, _)| bytes as f64 >= *size);
     unit.map_or(format!("{bytes} bytes"), |(size, name)| format!("{:.2} {name}", bytes as f64 / size))

@@ -28,13 +28,13 @@ pub use wide::{Body, run};
 macro_rules! vectorized {
     ($(
         $(#[$meta:meta])*
-        $vis:vis fn $name:ident<'a $(, const $n:ident: usize)?>($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block
+        $vis:vis fn $name:ident<'a>($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block
     )*) => {$(
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)] // its width says how many terms the formula has
-        $vis fn $name<'a $(, const $n: usize)?>($($arg: $type),*) $(-> $out)? {
-            struct Call<'a $(, const $n: usize)?>($($type,)* std::marker::PhantomData<&'a ()>);
-            impl<'a $(, const $n: usize)?> $crate::Body for Call<'a $(, $n)?> {
+        $vis fn $name<'a>($($arg: $type),*) $(-> $out)? {
+            struct Call<'a>($($type,)* std::marker::PhantomData<&'a ()>);
+            impl<'a> $crate::Body for Call<'a> {
                 type Output = $crate::vectorized!(@out $($out)?);
                 #[inline(always)]
                 fn call(self) -> Self::Output {
@@ -42,7 +42,7 @@ macro_rules! vectorized {
                     $body
                 }
             }
-            $crate::run(Call::<$($n)?>($($arg,)* std::marker::PhantomData))
+            $crate::run(Call($($arg,)* std::marker::PhantomData))
         }
     )*};
     (@out) => { () };
@@ -81,12 +81,12 @@ mod wide {
 #[cfg(test)]
 mod tests {
     vectorized! {
-        /// Σ wᵢ·xᵢ of N rows, one after the other.
-        fn weighted<'a, const N: usize>(rows: [&'a [f32]; N], weights: [f32; N], out: &'a mut [f32]) -> usize {
+        /// Σ wᵢ·xᵢ of three rows, one after the other.
+        fn weighted<'a>(rows: [&'a [f32]; 3], weights: [f32; 3], out: &'a mut [f32]) -> usize {
             for (i, out) in out.iter_mut().enumerate() {
                 *out = rows.iter().zip(weights).fold(0.0, |sum, (row, w)| sum + w * row[i]);
             }
-            N
+            rows.len()
         }
     }
 
